@@ -1,0 +1,27 @@
+# make demo and make test need nothing but Python 3.11+ and make: both set themselves up.
+.PHONY: setup demo test check format clean
+.DEFAULT_GOAL := demo
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt scripts/install
+	scripts/install
+
+demo: setup
+	.venv/bin/stride demo
+
+test: check
+	.venv/bin/python -m pytest
+
+check: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_architecture.py
+
+format: setup
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+clean:
+	rm -rf .venv build *.egg-info

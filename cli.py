@@ -1,0 +1,4 @@
+"""The `stride` command."""
+
+
+def main() -> None: ...

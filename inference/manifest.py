@@ -1,0 +1,141 @@
+"""What an artifact says about itself: the record in `manifest.json`, and reading and writing it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from inference.errors import ArtifactError
+from measuring.input_spec import InputSpec
+
+Format = Literal["onnx", "torch", "tensorrt", "aoti"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+
+MANIFEST = "manifest.json"
+REFERENCE = "reference.npz"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far an engine's logits are from a reference network's, over `images` pictures."""
+
+    reference: str
+    images: int
+    max_abs_dlogit: float
+    bound: float
+    top1_agreement: float
+
+    @property
+    def holds(self) -> bool:
+        """Within the bound, and every top-1 answer the same."""
+        return self.max_abs_dlogit <= self.bound and self.top1_agreement == 1.0
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One file of an artifact: which runtimes and processor features it was made for."""
+
+    file: str
+    runtimes: tuple[str, ...]
+    parity: Parity
+    features: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """Where the weights came from (`url`, file name or `untrained`) and whether they learnt."""
+
+    source: str
+    sha256: str
+    trained: bool
+    licence: str | None = None
+    published_top1: float | None = None
+
+
+@dataclass(frozen=True)
+class CostSummary:
+    """Totals for one picture: multiply-accumulates, parameters, bytes moved (fp32)."""
+
+    macs: int
+    parameters: int
+    bytes_moved: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Measured top-1 in [0, 1] over `images` pictures of `dataset`."""
+
+    top1: float
+    images: int
+    dataset: str
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """Size and checksum of a file of the artifact."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole record; `parity` lists every comparison that verification made."""
+
+    id: str
+    name: str
+    network: str
+    format: Format
+    precision: Precision
+    input: InputSpec
+    labels: tuple[str, ...]
+    weights: WeightsSource
+    cost: CostSummary
+    variants: tuple[Variant, ...]
+    parity: tuple[Parity, ...]
+    files: dict[str, FileEntry]
+    tools: dict[str, str]
+    created: str
+    accuracy: Accuracy | None = None
+    bound_to: dict[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+
+_ADAPTER = TypeAdapter(Manifest)
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Raises ArtifactError if there is no manifest, it is damaged, or of another schema."""
+    path = directory / MANIFEST
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"{directory} is no artifact: {MANIFEST} cannot be read ({error.strerror}); "
+            "export writes it last, so an export that failed leaves none; run `stride export` again"
+        ) from error
+    try:
+        manifest = _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise ArtifactError(
+            f"{path} is damaged: {where}: {first['msg']}; run `stride export` again"
+        ) from error
+    if manifest.schema != SCHEMA:
+        raise ArtifactError(
+            f"{path} has schema {manifest.schema}, expected {SCHEMA}; "
+            "export it again with this version of stride"
+        )
+    return manifest
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Written whole or not at all: a reader never sees half a manifest."""
+    path = directory / MANIFEST
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(_ADAPTER.dump_json(manifest, indent=1) + b"\n")
+    partial.replace(path)
