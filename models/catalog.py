@@ -7,9 +7,12 @@ from functools import partial
 from torch import nn
 
 from measuring.errors import InputError
-from models import fasternet, shufflenet_v2
+from models import fasternet, mobilenet_v3, mobilenet_v4, shufflenet_v2
 from models.fasternet import FasterNet
+from models.mobilenet_v1 import MobileNetV1
 from models.mobilenet_v2 import MobileNetV2
+from models.mobilenet_v3 import MobileNetV3
+from models.mobilenet_v4 import MobileNetV4
 from models.shufflenet_v2 import ShuffleNetV2
 
 Builder = Callable[[int], nn.Module]
@@ -21,7 +24,12 @@ _BUILDERS: dict[str, Builder] = {
     "fasternet_s": partial(FasterNet, fasternet.S),
     "fasternet_m": partial(FasterNet, fasternet.M),
     "fasternet_l": partial(FasterNet, fasternet.L),
+    "mobilenet_v1": MobileNetV1,
     "mobilenet_v2": MobileNetV2,
+    "mobilenet_v3_small": partial(MobileNetV3, mobilenet_v3.SMALL),
+    "mobilenet_v3_large": partial(MobileNetV3, mobilenet_v3.LARGE),
+    "mobilenet_v4_conv_small": partial(MobileNetV4, mobilenet_v4.SMALL),
+    "mobilenet_v4_conv_medium": partial(MobileNetV4, mobilenet_v4.MEDIUM),
     "shufflenet_v2_x0_5": partial(ShuffleNetV2, shufflenet_v2.X0_5),
     "shufflenet_v2_x1_0": partial(ShuffleNetV2, shufflenet_v2.X1_0),
     "shufflenet_v2_x1_5": partial(ShuffleNetV2, shufflenet_v2.X1_5),
