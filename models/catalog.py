@@ -7,7 +7,15 @@ from functools import partial
 from torch import nn
 
 from measuring.errors import InputError
-from models import fasternet, mobilenet_v3, mobilenet_v4, shufflenet_v2
+from models import (
+    efficientnet,
+    fasternet,
+    mobilenet_v3,
+    mobilenet_v4,
+    regnet,
+    resnet,
+    shufflenet_v2,
+)
 from models.fasternet import FasterNet
 from models.mobilenet_v1 import MobileNetV1
 from models.mobilenet_v2 import MobileNetV2
@@ -34,6 +42,14 @@ _BUILDERS: dict[str, Builder] = {
     "shufflenet_v2_x1_0": partial(ShuffleNetV2, shufflenet_v2.X1_0),
     "shufflenet_v2_x1_5": partial(ShuffleNetV2, shufflenet_v2.X1_5),
     "shufflenet_v2_x2_0": partial(ShuffleNetV2, shufflenet_v2.X2_0),
+    "resnet18": resnet.resnet18,
+    "resnet50": resnet.resnet50,
+    "efficientnet_b0": efficientnet.efficientnet_b0,
+    "efficientnet_b5": efficientnet.efficientnet_b5,
+    "regnet_x_400mf": regnet.regnet_x_400mf,
+    "regnet_x_8gf": regnet.regnet_x_8gf,
+    "regnet_y_400mf": regnet.regnet_y_400mf,
+    "regnet_y_800mf": regnet.regnet_y_800mf,
 }
 
 
