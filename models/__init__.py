@@ -1,5 +1,6 @@
 """The networks, their operators, their weights and their cost."""
 
 from models.catalog import create, names
+from models.cost import Cost, cost
 
-__all__ = ["create", "names"]
+__all__ = ["Cost", "cost", "create", "names"]
