@@ -1,4 +1,5 @@
-"""Known answers: what each published implementation computes from weights made by a formula.
+"""Known answers: what each published implementation computes from weights made by a formula,
+and a count of the work of convolutions that shares no line with the cost model.
 
 `data/NAME.json` holds facts only: the digest of the state dict's keys and shapes, and the first
 logits that the implementation named in it gave in float64. The formula uses NumPy's RandomState,
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+
+from models.operators import ChannelShuffle
 
 DATA = Path(__file__).parent / "data"
 
@@ -85,3 +88,34 @@ def assert_golden() -> Callable[[str, nn.Module], None]:
         np.testing.assert_allclose(logits[:, : expected.shape[1]], expected, rtol=1e-6, atol=0)
 
     return check
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Of all convolutions, linear layers and shuffles: MACs, and elements read and written once,
+    weights included. Slices, concatenations, pools and sums are left out."""
+
+    macs: int
+    elements: int
+
+
+@pytest.fixture
+def count() -> Callable[[nn.Module, tuple[int, ...]], Counted]:
+    """Counts the work of a module on one input of the given shape, without computing it."""
+
+    def counted(module: nn.Module, shape: tuple[int, ...]) -> Counted:
+        macs: list[int] = []
+        elements: list[int] = []
+
+        def record(layer: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+            weight = getattr(layer, "weight", torch.empty(1, 0))
+            macs.append(output.numel() * weight[0].numel())
+            elements.append(args[0].numel() + output.numel() + weight.numel())
+
+        for layer in module.to("meta").modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear | ChannelShuffle):
+                layer.register_forward_hook(record)
+        module(torch.empty(shape, device="meta"))
+        return Counted(sum(macs), sum(elements))
+
+    return counted
