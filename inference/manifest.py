@@ -19,13 +19,18 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an engine's logits are from a reference network's, over `images` pictures."""
+    """How far an engine's logits are from a reference network's, over `images` pictures.
+
+    `distinct_top1`: different classes among the reference's answers; where it is 1, agreement of
+    the top-1 answers says nothing.
+    """
 
     reference: str
     images: int
     max_abs_dlogit: float
     bound: float
     top1_agreement: float
+    distinct_top1: int | None = None
 
     @property
     def holds(self) -> bool:

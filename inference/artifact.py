@@ -1,0 +1,153 @@
+"""An artifact on disk: a directory that is exactly what its manifest says, or an error.
+
+Nothing outside the directory is ever opened on a manifest's word.
+"""
+
+import hashlib
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.errors import ArtifactError
+from inference.manifest import MANIFEST, REFERENCE, FileEntry, Manifest, read_manifest
+from measuring.errors import InputError
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A directory and what its manifest says about it."""
+
+    directory: Path
+    manifest: Manifest
+
+    def path(self, file: str) -> Path:
+        """Where a file of the artifact lies; raises ArtifactError for one that is not listed."""
+        if file not in self.manifest.files:
+            listed = ", ".join(self.manifest.files)
+            raise _broken(self, f"{file!r} is not among its files, expected one of {listed}")
+        return self.directory / file
+
+
+@dataclass(frozen=True)
+class Found:
+    """A directory of the repository: an artifact, or the reason why it is none."""
+
+    id: str
+    artifact: Artifact | ArtifactError
+
+
+def artifact_id(name: str, format: str, precision: str) -> str:  # noqa: A002  (the domain's word)
+    """`<name>-<format>-<precision>`; raises InputError for a name unfit for a path or an URL."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"artifact name {name!r}: expected 1 to 64 of a-z, 0-9, '.', '_' and '-', "
+            "beginning with a letter or digit; choose one with --name"
+        )
+    return f"{name}-{format}-{precision}"
+
+
+def read_artifact(directory: Path) -> Artifact:
+    """The artifact in `directory`, every listed file checked for size and SHA-256.
+
+    Raises ArtifactError naming the file, what it is, what it should be and how to rebuild it.
+    """
+    manifest = read_manifest(directory)
+    artifact = Artifact(directory, manifest)
+    expected = artifact_id_of(manifest)
+    if manifest.id != expected:
+        raise _broken(artifact, f"its id is {manifest.id!r}, expected {expected!r}")
+    if not manifest.variants or not manifest.labels:
+        raise _broken(artifact, "it lists no variant or no label, expected at least one of each")
+    for file in (REFERENCE, *(variant.file for variant in manifest.variants)):
+        artifact.path(file)
+    for file, entry in manifest.files.items():
+        _check_file(artifact, file, entry)
+    return artifact
+
+
+def find_artifacts(repository: Path) -> tuple[Found, ...]:
+    """Every directory of the repository by name; a broken one comes with its error.
+
+    Hidden directories are skipped: that is where exports are built. Raises ArtifactError if the
+    repository itself cannot be listed.
+    """
+    try:
+        directories = sorted(entry for entry in repository.iterdir() if _is_candidate(entry))
+    except OSError as error:
+        raise ArtifactError(
+            f"repository {repository} cannot be listed ({error.strerror}), expected a directory "
+            "of artifacts; create one with `stride export` or choose another with --repository"
+        ) from error
+    return tuple(Found(entry.name, _try_read(entry)) for entry in directories)
+
+
+def artifact_id_of(manifest: Manifest) -> str:
+    """The id that follows from the manifest's name, format and precision."""
+    try:
+        return artifact_id(manifest.name, manifest.format, manifest.precision)
+    except InputError as error:
+        raise ArtifactError(f"the manifest of {manifest.id!r} is damaged: {error}") from error
+
+
+def describe(path: Path) -> FileEntry:
+    """Size and SHA-256 of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(sha256=digest, size=path.stat().st_size)
+
+
+def rebuild_command(artifact: Artifact) -> str:
+    """The command line that makes this artifact again."""
+    manifest = artifact.manifest
+    words = ["stride", "export", manifest.network]
+    words += ["--format", manifest.format, "--precision", manifest.precision]
+    if manifest.name != manifest.network:
+        words += ["--name", manifest.name]
+    if not manifest.weights.source.startswith("https://"):
+        words += ["--weights", manifest.weights.source]
+    return shlex.join([*words, "--repository", str(artifact.directory.parent)])
+
+
+def _is_candidate(entry: Path) -> bool:
+    return entry.is_dir() and not entry.name.startswith(".")
+
+
+def _try_read(directory: Path) -> Artifact | ArtifactError:
+    try:
+        artifact = read_artifact(directory)
+    except ArtifactError as error:
+        return error
+    if artifact.manifest.id != directory.name:
+        return ArtifactError(
+            f"{directory} holds the artifact {artifact.manifest.id!r}; in a repository the "
+            f"directory bears the id: rename it to {artifact.manifest.id}"
+        )
+    return artifact
+
+
+def _check_file(artifact: Artifact, file: str, entry: FileEntry) -> None:
+    path = artifact.directory / file
+    if not _FILE.fullmatch(file) or file == MANIFEST or path.is_symlink():
+        raise _broken(
+            artifact, f"it lists {file!r}, expected plain files directly inside the directory"
+        )
+    if not path.is_file():
+        raise _broken(artifact, f"{file} is missing, expected {entry.size} bytes")
+    try:
+        received = describe(path)
+    except OSError as error:
+        raise _broken(artifact, f"{file} cannot be read ({error.strerror})") from error
+    if received.size != entry.size:
+        raise _broken(artifact, f"{file} has {received.size} bytes, expected {entry.size}")
+    if received.sha256 != entry.sha256:
+        raise _broken(artifact, f"{file} has SHA-256 {received.sha256}, expected {entry.sha256}")
+
+
+def _broken(artifact: Artifact, what: str) -> ArtifactError:
+    return ArtifactError(
+        f"{artifact.directory} is damaged: {what}; rebuild it with: {rebuild_command(artifact)}"
+    )
