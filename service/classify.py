@@ -1,0 +1,92 @@
+"""From the bytes of an image to the JSON of its answer, for one model or several."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from inference.classification import top_k
+from measuring.errors import StrideError
+from service.decoding import Prepared
+from service.errors import BadRequestError
+from service.exchange import Ending, Exchange, rounded
+from service.front import Front
+from service.middleware import outcome_of
+from service.seam import ModelInfo
+
+
+def check_k(k: int, model: ModelInfo) -> None:
+    """Raises BadRequestError unless the model has that many classes."""
+    classes = len(model.manifest.labels)
+    if not 1 <= k <= classes:
+        raise BadRequestError(
+            f"k is {k}, expected 1 to {classes}: {model.id} has {classes} classes"
+        )
+
+
+async def classify_image(
+    front: Front, data: bytes, exchange: Exchange, model: ModelInfo, k: int, deadline: float
+) -> bytes:
+    """The body of `ClassifyAnswer`."""
+    prepared = await front.prepare(data, (model,), exchange, deadline)
+    answer, ending = await _answer(front, prepared, model, k, deadline)
+    exchange.endings.append(ending)
+    return _encode(answer, exchange.stages, ending)
+
+
+async def compare_image(
+    front: Front,
+    data: bytes,
+    exchange: Exchange,
+    models: tuple[ModelInfo, ...],
+    k: int,
+    deadline: float,
+) -> bytes:
+    """The body of `CompareAnswer`. A model that fails leaves its error in its place; when all
+    fail, the first error is raised."""
+    prepared = await front.prepare(data, models, exchange, deadline)
+    results: list[bytes] = []
+    errors: list[StrideError] = []
+    for model in models:
+        try:
+            answer, ending = await _answer(front, prepared, model, k, deadline)
+            results.append(_encode(answer, exchange.stages, ending))
+        except StrideError as error:
+            ending = Ending(model.id, outcome_of(error.status), {})
+            errors.append(error)
+            results.append(orjson.dumps({"model": model.id, "error": str(error)}))
+        exchange.endings.append(ending)
+    if len(errors) == len(models):
+        raise errors[0]
+    return b'{"results":[' + b",".join(results) + b"]}"
+
+
+async def _answer(
+    front: Front, prepared: Prepared, model: ModelInfo, k: int, deadline: float
+) -> tuple[dict[str, Any], Ending]:
+    spec, manifest = model.manifest.input, model.manifest
+    answer = await front.ask(model, prepared.pixels[spec], deadline)
+    started = time.perf_counter()
+    predictions = top_k(answer.logits[0], k, manifest.labels)
+    stages = {
+        "resize": prepared.resize[spec],
+        "queue": answer.queue,
+        "inference": answer.inference,
+        "respond": time.perf_counter() - started,
+    }
+    content = {
+        "model": model.id,
+        "trained": manifest.weights.trained,
+        "predictions": [asdict(prediction) for prediction in predictions],
+    }
+    return content, Ending(model.id, "ok", stages)
+
+
+def _encode(answer: dict[str, Any], shared: Mapping[str, float], ending: Ending) -> bytes:
+    """`respond` counts this encoding in the metrics and the header; the body cannot."""
+    started = time.perf_counter()
+    body = orjson.dumps(answer | {"timings": rounded({**shared, **ending.stages})})
+    ending.stages["respond"] += time.perf_counter() - started
+    return body

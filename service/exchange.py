@@ -1,0 +1,94 @@
+"""One HTTP request on its way through the front: its id, its stage times and how it ended."""
+
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from service.errors import BadRequestError
+from service.metrics import UNKNOWN
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+def request_id(received: str | None) -> str:
+    """The client's id where it is short and printable, else a fresh one."""
+    if received and _REQUEST_ID.fullmatch(received):
+        return received
+    return uuid.uuid4().hex
+
+
+def timeout(received: str | None, longest: float) -> float:
+    """Seconds from the header `X-Request-Timeout`; raises BadRequestError for anything else."""
+    if received is None:
+        return longest
+    try:
+        seconds = float(received)
+    except ValueError:
+        seconds = float("nan")
+    if 0 < seconds <= longest:
+        return seconds
+    raise BadRequestError(
+        f"X-Request-Timeout is {received[:40]!r}, expected seconds above 0 and up to {longest:g}"
+    )
+
+
+@dataclass
+class Ending:
+    """How the request ended for one model, with the stages that belong to that model alone."""
+
+    model: str
+    outcome: str
+    stages: dict[str, float]
+
+
+@dataclass
+class Exchange:
+    """Filled by the routes; the middleware turns it into headers, metrics and a log line.
+
+    `protocol` is set by inference routes only: other addresses are not counted as requests.
+    """
+
+    id: str
+    started: float = field(default_factory=time.perf_counter)
+    protocol: str | None = None
+    model: str = UNKNOWN
+    stages: dict[str, float] = field(default_factory=dict)
+    endings: list[Ending] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = time.perf_counter() - started
+
+    def server_timing(self) -> str:
+        """W3C Server-Timing: durations in milliseconds; stages of one model among several carry
+        its id as description."""
+        entries = [_entry(name, seconds) for name, seconds in self.stages.items()]
+        for ending in self.endings:
+            own = ending.model if len(self.endings) > 1 else None
+            entries += (_entry(name, seconds, own) for name, seconds in ending.stages.items())
+        return ", ".join(entries)
+
+
+def exchange_of(request: Request) -> Exchange:
+    """The record that the middleware made for this request."""
+    exchange: Exchange = request.scope["state"]["exchange"]
+    return exchange
+
+
+def rounded(stages: Mapping[str, float]) -> dict[str, float]:
+    """Seconds to a tenth of a microsecond: what the clock can tell."""
+    return {name: round(seconds, 7) for name, seconds in stages.items()}
+
+
+def _entry(name: str, seconds: float, description: str | None = None) -> str:
+    tail = f';desc="{description}"' if description else ""
+    return f"{name};dur={seconds * 1e3:.3f}{tail}"

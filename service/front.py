@@ -1,0 +1,119 @@
+"""What every inference route shares: who is meant, reading, decoding, asking the core."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from inference.engine import Pixels
+from service.admission import Admission
+from service.body import BodyReader, image_bytes
+from service.decoding import Decoder, Prepared
+from service.errors import (
+    BadRequestError,
+    DeadlineError,
+    DisconnectedError,
+    EngineFailedError,
+    RefusedError,
+    UnknownModelError,
+)
+from service.exchange import Exchange, timeout
+from service.seam import Answer, Core, ModelInfo, Refusal
+from service.settings import Limits
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Front:
+    """The parts a route needs; made once by `create_app`."""
+
+    core: Core
+    limits: Limits
+    admission: Admission
+    bodies: BodyReader
+    decoder: Decoder
+
+    def resolve(self, name: str | None) -> ModelInfo:
+        """The model of this id or alias; the only one where no name is given."""
+        models = self.core.models()
+        if name is None and len(models) == 1:
+            return models[0]
+        for model in models:
+            if name == model.id or name in model.aliases:
+                return model
+        if (reason := self.core.unready()) and not self.core.draining():
+            raise RefusedError(f"not ready: {reason}", retry_after=1.0)
+        if name is None:
+            raise BadRequestError(
+                f"{len(models)} models are loaded, say which with ?model=; {_loaded(models)}"
+            )
+        raise UnknownModelError(f"no model {name[:128]!r} is loaded; {_loaded(models)}")
+
+    def deadline(self, request: Request, exchange: Exchange) -> float:
+        """When the answer must be there, as a reading of `time.perf_counter`."""
+        header = request.headers.get("x-request-timeout")
+        return exchange.started + timeout(header, self.limits.timeout)
+
+    async def receive(self, request: Request, exchange: Exchange, deadline: float) -> bytes:
+        """The encoded image of this request."""
+        with exchange.stage("receive"):
+            body = await self.bodies.read(request, deadline)
+            return await image_bytes(request, body)
+
+    async def prepare(
+        self, data: bytes, models: tuple[ModelInfo, ...], exchange: Exchange, deadline: float
+    ) -> Prepared:
+        """Decoded once, resized once per input spec."""
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
+                prepared = await self.decoder.prepare(data, (m.manifest.input for m in models))
+        except TimeoutError as error:
+            raise DeadlineError("the deadline passed while the image was decoded") from error
+        exchange.stages["decode"] = prepared.decode
+        return prepared
+
+    async def ask(self, model: ModelInfo, pixels: Pixels, deadline: float) -> Answer:
+        """One picture (size, size, 3) to the core; a refusal becomes the error it stands for."""
+        outcome = await self.core.submit(model.id, pixels[None], deadline=deadline)
+        if isinstance(outcome, Answer):
+            return outcome
+        raise error_of(outcome)
+
+
+def error_of(refusal: Refusal) -> Exception:
+    """The error a client sees for a refusal of the core."""
+    if refusal.kind in {"full", "draining"}:
+        return RefusedError(refusal.message, refusal.retry_after or 1.0)
+    if refusal.kind == "expired":
+        return DeadlineError(refusal.message)
+    if refusal.kind == "unknown":
+        return UnknownModelError(refusal.message)
+    return EngineFailedError(refusal.message)
+
+
+async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Runs `work`, and cancels it when the client goes away. The body must have been read."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise DisconnectedError("the client closed the connection before the answer")
+        return task.result()
+    finally:
+        watch.cancel()
+        task.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _loaded(models: tuple[ModelInfo, ...]) -> str:
+    names = (" = ".join((model.id, *model.aliases)) for model in models)
+    return f"loaded: {', '.join(names) or 'none'}"

@@ -1,0 +1,153 @@
+"""From a model's spec to engines that are open, checked against their reference and warm."""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.artifact import Artifact, find_artifacts, read_artifact
+from inference.engine import Engine
+from inference.open_engine import open_engine
+from measuring.cores import available_cores
+from measuring.errors import InputError, MissingError
+from service.seam import ModelInfo
+from service.settings import ModelSpec
+from service.warmup import choose_max_batch, measure, warm
+
+log = logging.getLogger("stride.load")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An artifact that will be served, the way it will run, and the names it answers to."""
+
+    artifact: Artifact
+    spec: ModelSpec
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Warm engines, one per instance."""
+
+    info: ModelInfo
+    engines: tuple[Engine, ...]
+
+
+def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
+    """Reads and checks the artifacts to serve: those named, or all of the repository.
+
+    A broken artifact that nobody named is logged and left out. Raises InputError for a name that
+    is not there, MissingError for a repository with nothing to serve, ArtifactError for a named
+    artifact that is damaged.
+    """
+    if specs:
+        found = [(spec, _named(repository, spec)) for spec in specs]
+    else:
+        found = [(ModelSpec(artifact.manifest.id), artifact) for artifact in _all(repository)]
+    _refuse_duplicates(spec.id for spec, _ in found)
+    aliases = _aliases(found)
+    return tuple(
+        Chosen(artifact, spec, tuple(name for name, id_ in aliases.items() if id_ == spec.id))
+        for spec, artifact in found
+    )
+
+
+def load(chosen: Chosen, queue_capacity: int) -> Loaded:
+    """Opens one engine per instance and warms each at every batch size it will see."""
+    started = time.perf_counter()
+    spec, manifest = chosen.spec, chosen.artifact.manifest
+    threads = spec.threads or max(1, available_cores() // spec.instances)
+    engines: list[Engine] = []
+    try:
+        engines.extend(_open(chosen, threads) for _ in range(spec.instances))
+        max_batch, seconds = _batching(engines[0], spec.max_batch, manifest.input.size)
+        for engine in engines:
+            warm(engine, manifest.input.size, max_batch)
+    except BaseException:
+        for engine in engines:
+            engine.close()
+        raise
+    runtime = engines[0].name.split()[0]
+    log.info(
+        "loaded model=%s runtime=%s instances=%d threads=%d max_batch=%d seconds=%.2f",
+        manifest.id, runtime, spec.instances, threads, max_batch, time.perf_counter() - started,
+    )  # fmt: skip
+    info = ModelInfo(
+        manifest=manifest,
+        engine=engines[0].name,
+        runtime=runtime,
+        device=spec.device,
+        instances=spec.instances,
+        threads=threads,
+        max_batch=max_batch,
+        queue_capacity=max(queue_capacity, max_batch),
+        seconds_by_batch=seconds,
+        aliases=chosen.aliases,
+    )
+    return Loaded(info, tuple(engines))
+
+
+def _open(chosen: Chosen, threads: int) -> Engine:
+    spec = chosen.spec
+    return open_engine(chosen.artifact, runtime=spec.runtime, device=spec.device, threads=threads)
+
+
+def _batching(engine: Engine, wanted: int | None, size: int) -> tuple[int, dict[int, float]]:
+    if wanted is None:
+        return choose_max_batch(engine, size)
+    if wanted > engine.max_batch:
+        raise InputError(f"max_batch={wanted}, but {engine.name} takes at most {engine.max_batch}")
+    return wanted, measure(engine, size, sorted({1, wanted}))
+
+
+def _named(repository: Path, spec: ModelSpec) -> Artifact:
+    directory = repository / spec.id
+    if directory.is_dir():
+        return read_artifact(directory)
+    present = ", ".join(sorted(path.name for path in repository.glob("*/"))) or "nothing"
+    raise InputError(
+        f"no artifact {spec.id!r} in {repository}; there is: {present}; "
+        "make it with `stride export`, or name another folder with --repository"
+    )
+
+
+def _all(repository: Path) -> list[Artifact]:
+    artifacts: list[Artifact] = []
+    for found in find_artifacts(repository):
+        if isinstance(found.artifact, Artifact):
+            artifacts.append(found.artifact)
+        else:
+            log.warning("left out artifact=%s reason=%s", found.id, found.artifact)
+    if artifacts:
+        return artifacts
+    raise MissingError(
+        f"no artifact to serve in {repository.absolute()}; "
+        "make one with `stride export NETWORK`, or name its folder with --repository"
+    )
+
+
+def _refuse_duplicates(ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for identity in ids:
+        if identity in seen:
+            raise InputError(f"--model names {identity} twice; give each artifact once")
+        seen.add(identity)
+
+
+def _aliases(found: Sequence[tuple[ModelSpec, Artifact]]) -> dict[str, str]:
+    """Alias -> id: those given, then each artifact's own name where only one has it."""
+    ids = {spec.id for spec, _ in found}
+    aliases: dict[str, str] = {}
+    for spec, _ in found:
+        if spec.alias is None:
+            continue
+        if spec.alias in aliases or spec.alias in ids - {spec.id}:
+            raise InputError(f"--model: the alias {spec.alias!r} is taken; choose another")
+        aliases[spec.alias] = spec.id
+    names = [artifact.manifest.name for _, artifact in found]
+    for (spec, _), name in zip(found, names, strict=True):
+        if names.count(name) == 1 and name not in aliases and name not in ids:
+            aliases[name] = spec.id
+    return aliases

@@ -1,0 +1,100 @@
+"""Every metric of the service on one screen. The registry is an argument: tests take a fresh one.
+
+Stages of a request: `receive` reading the body, `decode` bytes to pixels, `resize` to the
+model's input, `queue` waiting for an instance, `inference` in the engine (of the whole batch),
+`respond` top-k and writing the answer. `stride_request_seconds` runs from the first byte of the
+request's head to the last of the answer's body handed to the socket, so it is more than their sum.
+
+Labels come from what is loaded, never from a request: an unknown model counts as `unknown`.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from service.seam import ModelInfo
+
+STAGES = ("receive", "decode", "resize", "queue", "inference", "respond")
+OUTCOMES = ("ok", "invalid", "rejected", "expired", "cancelled", "error")
+UNKNOWN = "unknown"
+
+# 100 us to 10 s, six steps a decade: fine enough that a p99 read off the buckets is within 25 %.
+SECONDS = (
+    *(round(step * 10.0**decade, 9) for decade in range(-4, 1) for step in (1, 1.5, 2, 3, 5, 7)),
+    10.0,
+)
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """The collectors, and the few verbs the service records with."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._request = Histogram(
+            "stride_request_seconds",
+            "Time of an inference request in the service, by model, protocol and outcome.",
+            ("model", "protocol", "outcome"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._stage = Histogram(
+            "stride_stage_seconds",
+            "Time of one stage of a request.",
+            ("model", "stage"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._batch = Histogram(
+            "stride_batch_size",
+            "Images per engine call.",
+            ("model",),
+            buckets=BATCH_SIZES,
+            registry=registry,
+        )
+        self._depth = Gauge(
+            "stride_queue_depth",
+            "Images waiting for an instance.",
+            ("model",),
+            registry=registry,
+        )
+        self._requests = Counter(
+            "stride_requests",
+            "Inference requests, by model and how they ended.",
+            ("model", "outcome"),
+            registry=registry,
+        )
+        self._images = Counter(
+            "stride_images",
+            "Images that went through an engine.",
+            ("model",),
+            registry=registry,
+        )
+        self._engine = Gauge(
+            "stride_engine_info",
+            "What runs a model; always 1.",
+            ("model", "runtime", "precision", "device"),
+            registry=registry,
+        )
+
+    def declare(self, info: ModelInfo, depth: Callable[[], float]) -> None:
+        """A model is loaded: all its series exist from now on, at zero."""
+        self._engine.labels(info.id, info.runtime, info.manifest.precision, info.device).set(1)
+        self._depth.labels(info.id).set_function(depth)
+        self._batch.labels(info.id)
+        self._images.labels(info.id)
+        for stage in STAGES:
+            self._stage.labels(info.id, stage)
+        for outcome in OUTCOMES:
+            self._requests.labels(info.id, outcome)
+
+    def batch(self, model: str, images: int) -> None:
+        self._batch.labels(model).observe(images)
+        self._images.labels(model).inc(images)
+
+    def stage(self, model: str, stage: str, seconds: float) -> None:
+        self._stage.labels(model, stage).observe(seconds)
+
+    def request(self, model: str, protocol: str, outcome: str, seconds: float) -> None:
+        self._request.labels(model, protocol, outcome).observe(seconds)
+        self._requests.labels(model, outcome).inc()

@@ -1,0 +1,94 @@
+"""The one place where the front (HTTP) and the core (batching, engines) meet.
+
+Everything that crosses is plain data, so that the front can run in another process or speak
+another protocol with nothing behind it changed. Times are readings of `time.perf_counter`,
+which on Linux is one clock for all processes of the machine.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, Protocol
+
+from inference.engine import Logits, Pixels
+from inference.manifest import Manifest
+from service.statistics import Statistics
+
+RefusalKind = Literal["unknown", "full", "draining", "expired", "failed"]
+
+
+class Priority(IntEnum):
+    """Lanes of the queue: a lower number is served first."""
+
+    NORMAL = 0
+    BACKGROUND = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Logits (N, classes) float32; seconds spent waiting in the queue and in the engine."""
+
+    logits: Logits
+    queue: float
+    inference: float
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why there is no answer; `retry_after` in seconds where coming again makes sense."""
+
+    kind: RefusalKind
+    message: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the front needs to know of a loaded model."""
+
+    manifest: Manifest
+    engine: str
+    runtime: str
+    device: str
+    instances: int
+    threads: int
+    max_batch: int
+    queue_capacity: int
+    seconds_by_batch: dict[int, float]
+    aliases: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+
+class Core(Protocol):
+    """What a front may ask of the core, whatever process it runs in."""
+
+    async def submit(
+        self, model: str, pixels: Pixels, *, deadline: float, priority: Priority = Priority.NORMAL
+    ) -> Answer | Refusal:
+        """Pixels (N, H, W, 3) uint8 for the model with this id; always ends in one of the two.
+
+        Cancelling the call withdraws the request: what has not reached the engine never will.
+        """
+        ...
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """What is loaded, in the order it was named."""
+        ...
+
+    def statistics(self) -> dict[str, Statistics]:
+        """Totals since start by model id."""
+        ...
+
+    def pending(self) -> dict[str, int]:
+        """Admitted and not yet answered requests by model id."""
+        ...
+
+    def unready(self) -> str | None:
+        """Why no traffic should come here now; None when it may."""
+        ...
+
+    def draining(self) -> bool:
+        """Whether the end has been announced: clients should take their connections elsewhere."""
+        ...

@@ -1,0 +1,131 @@
+"""Runs the service: loads the models, listens, and on SIGTERM finishes what it admitted.
+
+The end has three phases. Announced: /readyz says no and every answer carries
+`Connection: close`, while requests are still served, so that balancers move on. Closed: new
+requests get 503, those inside are finished. Then the socket closes and the engines end.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+import uvloop
+
+from measuring.errors import InputError, MissingError
+from service.admission import Admission
+from service.app import create_app, create_front, create_metrics
+from service.core import LocalCore
+from service.loading import Chosen, choose
+from service.settings import Limits, Settings
+
+log = logging.getLogger("stride.serve")
+
+
+def serve(settings: Settings) -> None:
+    """Blocks until the service has ended. Raises what reading artifacts, opening engines or
+    binding the address raises."""
+    chosen = choose(settings.repository, settings.models)
+    with (
+        bind(settings.host, settings.port) as listener,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, chosen, listener))
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening address of our own: errors are ours to word, and the protocol number is set,
+    without which asyncio leaves Nagle's algorithm on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise InputError(f"--host {host!r} is no address of this machine: {error}") from error
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise MissingError(
+            f"cannot listen on {host} port {port}: {error.strerror}; "
+            "stop what listens there, or choose another with --port"
+        ) from error
+    return listener
+
+
+async def _serve(settings: Settings, chosen: tuple[Chosen, ...], listener: socket.socket) -> None:
+    limits = settings.limits
+    metrics = create_metrics()
+    core = LocalCore(metrics)
+    front = create_front(core, limits, settings.decode_threads)
+    config = uvicorn.Config(
+        create_app(front, metrics),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+    )
+    server = DrainingServer(config, core, front.admission, limits)
+    loading = asyncio.create_task(_load(server, core, chosen, limits))
+    host, port = listener.getsockname()[:2]
+    log.info("listening url=http://%s:%d models=%d", host, port, len(chosen))
+    await server.serve(sockets=[listener])
+    front.decoder.close()
+    await core.drain()
+    await loading
+
+
+async def _load(
+    server: uvicorn.Server, core: LocalCore, chosen: tuple[Chosen, ...], limits: Limits
+) -> None:
+    try:
+        await core.start(chosen, queue_capacity=limits.queue_capacity)
+    except BaseException:
+        server.should_exit = True
+        raise
+    log.info("ready models=%s", ",".join(model.id for model in core.models()))
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn, except that the first signal drains and only the second one stops at once."""
+
+    def __init__(
+        self, config: uvicorn.Config, core: LocalCore, admission: Admission, limits: Limits
+    ) -> None:
+        super().__init__(config)
+        self._core = core
+        self._admission = admission
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._drain: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  uvicorn's
+        self._loop.call_soon_threadsafe(self._on_signal, signal.Signals(sig).name)
+
+    def _on_signal(self, name: str) -> None:
+        if self._drain is not None:
+            log.warning("second signal=%s: stopping at once", name)
+            self.should_exit = self.force_exit = True
+            return
+        log.info("signal=%s: draining", name)
+        self._drain = asyncio.create_task(self._end())
+
+    async def _end(self) -> None:
+        self._core.announce_drain()
+        await asyncio.sleep(self._limits.drain_delay)
+        try:
+            async with asyncio.timeout(self._limits.grace):
+                await self._admission.close()
+        except TimeoutError:
+            log.exception("requests unfinished after grace=%g seconds", self._limits.grace)
+        self.should_exit = True

@@ -1,0 +1,63 @@
+"""Addresses that tell about the service: alive, ready, metrics, and what is loaded."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import choose_encoder
+from pydantic import TypeAdapter
+
+from service.answers import ErrorAnswer
+from service.front import Front
+from service.metrics import Metrics
+from service.seam import ModelInfo
+from service.triton_metrics import render
+
+_INFO = TypeAdapter(ModelInfo)
+
+
+def routes(front: Front, metrics: Metrics) -> APIRouter:
+    """The five addresses, bound to one front."""
+    router = APIRouter()
+    core = front.core
+
+    @router.get("/healthz", tags=["status"])
+    async def healthz() -> dict[str, str]:
+        """The process answers. Says nothing of its models: see /readyz."""
+        return {"status": "alive"}
+
+    @router.get("/readyz", tags=["status"], responses={503: {"model": ErrorAnswer}})
+    async def readyz(response: Response) -> dict[str, Any]:
+        """200 once every model is open, verified and warm; 503 with the reason until then and
+        from the first SIGTERM on."""
+        if reason := core.unready():
+            response.status_code = 503
+            response.headers["Retry-After"] = "1"
+            return {"error": f"not ready: {reason}"}
+        return {"status": "ready", "models": [model.id for model in core.models()]}
+
+    @router.get("/metrics", tags=["status"], response_class=Response)
+    async def prometheus(request: Request) -> Response:
+        """Prometheus exposition, in the format that the Accept header asks for."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        body = encode(metrics.registry)
+        if "openmetrics" not in content_type:
+            body += render(core.statistics(), core.pending()).encode()
+        return Response(body, headers={"Content-Type": content_type})
+
+    @router.get("/v1/models", tags=["v1"])
+    async def models() -> dict[str, list[dict[str, Any]]]:
+        """What is loaded and how it runs; labels are left to /v1/models/{id}."""
+        return {"models": [_describe(model, labels=False) for model in core.models()]}
+
+    @router.get("/v1/models/{model}", tags=["v1"], responses={404: {"model": ErrorAnswer}})
+    async def model(model: str) -> dict[str, Any]:
+        """One model by id or alias, with its whole manifest."""
+        return _describe(front.resolve(model), labels=True)
+
+    return router
+
+
+def _describe(info: ModelInfo, *, labels: bool) -> dict[str, Any]:
+    exclude = None if labels else {"manifest": {"labels"}}
+    description: dict[str, Any] = _INFO.dump_python(info, mode="json", exclude=exclude)
+    return {"id": info.id, "classes": len(info.manifest.labels)} | description
