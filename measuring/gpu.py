@@ -1,0 +1,111 @@
+"""What NVIDIA GPUs are here and how they run at the moment, where nvidia-ml-py is installed."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from measuring.errors import MissingError
+
+_HERTZ_PER_MEGAHERTZ = 1e6
+_MILLIWATTS_PER_WATT = 1e3
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Facts that stay: memory in bytes, `capability` as `9.0`; `mig` when it is partitioned."""
+
+    name: str
+    driver: str
+    memory: int
+    capability: str
+    mig: bool
+
+
+@dataclass(frozen=True)
+class GpuState:
+    """One moment: clock in hertz, why it is held back (NVML's bits), watts, bytes in use.
+
+    None for what this GPU, as when it is partitioned or shared, does not tell.
+    """
+
+    clock: float | None
+    throttle_reasons: int | None
+    power: float | None
+    memory_used: int | None
+
+
+def gpus() -> tuple[Gpu, ...] | None:
+    """Every GPU the driver shows; empty without driver, None when nvidia-ml-py is missing, and so
+    nothing can be said."""
+    try:
+        with _library() as nvml:
+            return tuple(_gpu(nvml, handle) for handle in _handles(nvml))
+    except MissingError:
+        return None
+
+
+def gpu_states() -> tuple[GpuState, ...]:
+    """The state of each of `gpus()`; empty where they cannot be asked."""
+    try:
+        with _library() as nvml:
+            return tuple(_state(nvml, handle) for handle in _handles(nvml))
+    except MissingError:
+        return ()
+
+
+@contextmanager
+def _library() -> Iterator[Any]:
+    """NVML opened, or None without a driver; MissingError when the package is not installed."""
+    try:
+        nvml = importlib.import_module("pynvml")
+    except ImportError as error:
+        raise MissingError("nvidia-ml-py is not installed; pip install 'stride[gpu]'") from error
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        yield None
+        return
+    try:
+        yield nvml
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _handles(nvml: Any) -> list[Any]:
+    if nvml is None:
+        return []
+    return [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+
+
+def _gpu(nvml: Any, handle: Any) -> Gpu:
+    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
+    return Gpu(
+        name=str(nvml.nvmlDeviceGetName(handle)),
+        driver=str(nvml.nvmlSystemGetDriverVersion()),
+        memory=int(nvml.nvmlDeviceGetMemoryInfo(handle).total),
+        capability=f"{major}.{minor}",
+        mig=bool(_told(nvml, lambda: nvml.nvmlDeviceGetMigMode(handle)[0])),
+    )
+
+
+def _state(nvml: Any, handle: Any) -> GpuState:
+    clock = _told(nvml, lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM))
+    reasons = _told(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
+    power = _told(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+    used = _told(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used)
+    return GpuState(
+        clock=None if clock is None else clock * _HERTZ_PER_MEGAHERTZ,
+        throttle_reasons=None if reasons is None else int(reasons),
+        power=None if power is None else power / _MILLIWATTS_PER_WATT,
+        memory_used=None if used is None else int(used),
+    )
+
+
+def _told(nvml: Any, question: Callable[[], float]) -> float | None:
+    """The answer, or None from a GPU that refuses this question."""
+    try:
+        return question()
+    except nvml.NVMLError:
+        return None
