@@ -7,7 +7,7 @@ whose streams are frozen, so the files stay true.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -74,15 +74,37 @@ def logits_of(network: nn.Module, size: int) -> Tensor:
     return logits
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Small layers gain nothing from threads, and lose a lot where other tests run beside them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
-def assert_golden() -> Callable[[str, nn.Module], None]:
-    """Checks a network of 1000 classes against `data/NAME.json`: keys, shapes and logits."""
+def assert_layout() -> Callable[[str, nn.Module], None]:
+    """Checks the keys and shapes of a network of 1000 classes against `data/NAME.json`."""
 
     def check(name: str, network: nn.Module) -> None:
         golden = read_golden(name)
         lines = layout(network.state_dict())
         assert len(lines.splitlines()) == golden.keys
         assert sha256(lines.encode()).hexdigest() == golden.digest, lines
+
+    return check
+
+
+@pytest.fixture
+def assert_golden(
+    assert_layout: Callable[[str, nn.Module], None],
+) -> Callable[[str, nn.Module], None]:
+    """Checks a network of 1000 classes against `data/NAME.json`: keys, shapes and logits."""
+
+    def check(name: str, network: nn.Module) -> None:
+        assert_layout(name, network)
+        golden = read_golden(name)
         logits = logits_of(network, golden.image_size).numpy()
         expected = np.array(golden.logits)
         np.testing.assert_allclose(logits[:, : expected.shape[1]], expected, rtol=1e-6, atol=0)
