@@ -1,0 +1,1 @@
+"""One file per `stride COMMAND`. Nothing heavy is imported before a command runs."""

@@ -1,0 +1,145 @@
+"""`stride classify`: pictures from disk, answered by an artifact here or by a running service."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from commands import options
+from measuring.errors import InputError, MissingError, StrideError
+
+if TYPE_CHECKING:
+    from inference.artifact import Artifact
+
+Answer = dict[str, Any]
+Classify = Callable[[bytes], Answer]
+
+
+@click.command()
+@click.argument(
+    "images",
+    metavar="IMAGE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+@click.option(
+    "--url",
+    help="Ask a running service, e.g. http://localhost:8000; without it the "
+    "artifact is opened here.",
+)
+@click.option("--model", help="Id (or alias, with --url); may be left out when there is only one.")
+@click.option(
+    "-k", "k", type=click.IntRange(1), default=5, show_default=True, help="Classes to show."
+)
+@options.repository
+@options.as_json
+def command(
+    images: tuple[Path, ...], url: str | None, model: str | None, k: int, repository: Path,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Classify pictures (JPEG, PNG or WebP).
+
+    A picture that cannot be read leaves its error in its place and the others go on; the exit
+    code is then 2.
+    """
+    from commands.output import print_json, print_table
+
+    classify = _over_http(url, model, k) if url else _here(repository, model, k)
+    answers = [_answer(path, classify) for path in images]
+    if as_json:
+        print_json({"images": answers})
+    else:
+        columns = ("image", "model", "label", ">probability", ">inference ms")
+        print_table(columns, [row for answer in answers for row in _rows(answer)])
+        if any(not answer.get("trained", True) for answer in answers):
+            click.echo("The weights are not trained: the labels mean nothing.", err=True)
+    return 2 if any("error" in answer for answer in answers) else 0
+
+
+def _answer(path: Path, classify: Classify) -> Answer:
+    try:
+        return {"image": str(path)} | classify(path.read_bytes())
+    except OSError as error:
+        return {"image": str(path), "error": f"cannot be read: {error.strerror}"}
+    except MissingError:
+        raise
+    except StrideError as error:
+        return {"image": str(path), "error": str(error)}
+
+
+def _rows(answer: Answer) -> list[tuple[str, ...]]:
+    if "error" in answer:
+        return [(answer["image"], "", f"error: {answer['error']}", "", "")]
+    head = (answer["image"], answer["model"])
+    milliseconds = f"{answer['timings']['inference'] * 1e3:.2f}"
+    return [
+        (*(head if first else ("", "")), prediction["label"], f"{prediction['probability']:.2%}",
+         milliseconds if first else "")
+        for prediction in answer["predictions"]
+        for first in (prediction is answer["predictions"][0],)
+    ]  # fmt: skip
+
+
+def _over_http(url: str, model: str | None, k: int) -> Classify:
+    import urllib3
+
+    pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), retries=False)
+    fields = {"k": str(k)} | ({"model": model} if model else {})
+    address = f"{url.rstrip('/')}/v1/classify?{urllib3.request.urlencode(fields)}"
+
+    def classify(data: bytes) -> Answer:
+        try:
+            response = pool.request("POST", address, body=data)
+            answer = cast("Answer", response.json())
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise MissingError(
+                f"no answer from {url}: {error}; start one with `stride serve`, or correct --url"
+            ) from error
+        if response.status != 200:
+            raise InputError(f"HTTP {response.status}: {answer.get('error', 'no reason given')}")
+        return answer
+
+    return classify
+
+
+def _here(repository: Path, model: str | None, k: int) -> Classify:
+    from dataclasses import asdict
+
+    from inference.classification import top_k
+    from inference.decode import decode
+    from inference.open_engine import open_engine
+    from inference.preprocess import preprocess
+    from service.settings import Limits
+
+    artifact = _choose(repository, model)
+    engine = open_engine(artifact)
+    manifest, max_pixels = artifact.manifest, Limits().pixels
+
+    def classify(data: bytes) -> Answer:
+        pixels = preprocess(decode(data, max_pixels=max_pixels), manifest.input)
+        started = time.perf_counter()
+        logits = engine.infer(pixels[None])
+        seconds = time.perf_counter() - started
+        predictions = top_k(logits[0], min(k, len(manifest.labels)), manifest.labels)
+        return {
+            "model": manifest.id,
+            "trained": manifest.weights.trained,
+            "predictions": [asdict(prediction) for prediction in predictions],
+            "timings": {"inference": seconds},
+        }
+
+    return classify
+
+
+def _choose(repository: Path, model: str | None) -> "Artifact":
+    from service.loading import choose
+    from service.settings import ModelSpec
+
+    chosen = choose(repository, [ModelSpec(model)] if model else ())
+    if len(chosen) == 1:
+        return chosen[0].artifact
+    ids = ", ".join(entry.artifact.manifest.id for entry in chosen)
+    raise InputError(f"{repository} holds {len(chosen)} artifacts, say which with --model: {ids}")

@@ -1,0 +1,150 @@
+"""`stride serve`: artifacts behind HTTP."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from commands import options
+from measuring.errors import InputError
+from service.settings import Limits, Settings, parse_model
+
+_LIMITS = Limits()
+
+
+def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
+    """Values of the file become the defaults of the flags; unknown keys are errors."""
+    if path is None:
+        return None
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"--config {path} cannot be read: {error}; expected TOML") from error
+    known = {str(parameter.name): parameter for parameter in ctx.command.params}
+    named = {key.replace("-", "_"): value for key, value in values.items()}
+    if unknown := sorted(set(named) - set(known) - {"config"}):
+        raise InputError(
+            f"--config {path}: unknown {', '.join(unknown)}; "
+            f"expected some of {', '.join(sorted(set(known) - {'config'}))}"
+        )
+    ctx.default_map = {**(ctx.default_map or {}), **named}
+    return path
+
+
+@click.command(context_settings={"auto_envvar_prefix": "STRIDE"})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,
+    callback=_read_config,
+    help="TOML file with any of these options as keys.",
+)
+@click.option(
+    "--model",
+    "model",
+    multiple=True,
+    metavar="[ALIAS=]ID[:KEY=VALUE,...]",
+    help="Serve this artifact; repeat for several. KEYs: runtime, device, instances, "
+    "threads, max_batch. Without --model, everything in the repository is served.",
+)
+@options.repository
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one and logs it.",
+)
+@click.option(
+    "--queue-capacity",
+    type=click.IntRange(1),
+    default=_LIMITS.queue_capacity,
+    show_default=True,
+    help="Images that may wait per model before 503.",
+)
+@click.option(
+    "--max-requests",
+    type=click.IntRange(1),
+    default=_LIMITS.requests,
+    show_default=True,
+    help="Inference requests in progress at once before 503.",
+)
+@click.option(
+    "--max-body-bytes",
+    type=click.IntRange(1),
+    default=_LIMITS.body_bytes,
+    show_default=True,
+    help="Bytes of one request body before 413.",
+)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=_LIMITS.pixels,
+    show_default=True,
+    help="Pixels an image header may declare before 413.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.001),
+    default=_LIMITS.timeout,
+    show_default=True,
+    help="Seconds a request may take; X-Request-Timeout can ask less.",
+)
+@click.option(
+    "--drain-delay",
+    type=click.FloatRange(0),
+    default=_LIMITS.drain_delay,
+    show_default=True,
+    help="Seconds of normal service after SIGTERM, already unready.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=_LIMITS.grace,
+    show_default=True,
+    help="Seconds after that for admitted requests to finish.",
+)
+@click.option(
+    "--decode-threads",
+    type=click.IntRange(1),
+    default=None,
+    show_default="cores",
+    help="Threads that decode and resize.",
+)
+@click.option("--access-log", is_flag=True, help="Log every request, not only failures.")
+def command(**values: Any) -> None:
+    """Serve artifacts over HTTP, with every request's latency measured stage by stage.
+
+    POST an image to /v1/classify; /docs describes every address, /metrics is for Prometheus.
+    Every option also reads STRIDE_<OPTION> from the environment. A flag beats the environment,
+    which beats --config. SIGTERM finishes what was admitted.
+
+    \b
+    stride serve
+    stride serve --model small=fasternet_t0-onnx-fp32:instances=2,threads=1 --port 9000
+    curl --data-binary @photo.jpg 'localhost:8000/v1/classify?k=3'
+    """
+    from service.logs import configure
+    from service.server import serve
+
+    configure(access=values["access_log"])
+    serve(
+        Settings(
+            repository=values["repository"],
+            models=tuple(parse_model(text) for text in values["model"]),
+            host=values["host"],
+            port=values["port"],
+            decode_threads=values["decode_threads"],
+            limits=Limits(
+                body_bytes=values["max_body_bytes"],
+                pixels=values["max_pixels"],
+                queue_capacity=values["queue_capacity"],
+                requests=values["max_requests"],
+                timeout=values["timeout"],
+                drain_delay=values["drain_delay"],
+                grace=values["grace"],
+            ),
+        )
+    )

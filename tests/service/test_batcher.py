@@ -1,0 +1,184 @@
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from service.batcher import Batcher
+from service.job import Batch, Job
+from service.seam import Answer, Priority, Refusal
+from tests.service.fakes import POISON, FakeEngine, picture
+
+pytestmark = pytest.mark.anyio
+MakeBatcher = Callable[..., Batcher]
+
+
+def put(batcher: Batcher, *values: int, priority: Priority = Priority.NORMAL) -> Job:
+    job = Job(picture(*values))
+    assert batcher.submit(job, priority) is None
+    return job
+
+
+async def answer(job: Job) -> list[float]:
+    outcome = await job.future
+    assert isinstance(outcome, Answer), outcome
+    return outcome.logits[:, 0].tolist()
+
+
+async def test_batcher_idle_serves_a_single_request_at_once(make_batcher: MakeBatcher) -> None:
+    engine = FakeEngine()
+    batcher = make_batcher(engine)
+
+    assert await answer(put(batcher, 7)) == [7]
+    assert engine.calls == [1]
+
+
+async def test_batcher_busy_takes_everything_that_queued_meanwhile(
+    make_batcher: MakeBatcher,
+) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine)
+    first = put(batcher, 0)
+    await engine.running()
+    waiting = [put(batcher, value) for value in (1, 2, 3, 4, 5)]
+    engine.release(3)
+
+    assert [await answer(job) for job in (first, *waiting)] == [[0], [1], [2], [3], [4], [5]]
+    assert engine.calls == [1, 4, 1]  # at most max_batch, then what is left, without waiting
+
+
+async def test_batcher_with_two_instances_keeps_both_busy(make_batcher: MakeBatcher) -> None:
+    engines = FakeEngine(held=True), FakeEngine(held=True)
+    batcher = make_batcher(*engines, max_batch=1)
+    jobs = [put(batcher, value) for value in (1, 2)]
+    for engine in engines:
+        await engine.running()
+        engine.release()
+
+    assert [await answer(job) for job in jobs] == [[1], [2]]
+    assert [engine.calls for engine in engines] == [[1], [1]]
+
+
+async def test_batcher_splits_and_merges_requests_of_several_images(
+    make_batcher: MakeBatcher,
+) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine, capacity=16)
+    put(batcher, 0)
+    await engine.running()
+    jobs = [put(batcher, 1, 2, 3), put(batcher, 4, 5, 6, 7, 8, 9), put(batcher, 10)]
+    engine.release(4)
+
+    assert [await answer(job) for job in jobs] == [[1, 2, 3], [4, 5, 6, 7, 8, 9], [10]]
+    assert engine.calls == [1, 4, 4, 2]
+
+
+async def test_batcher_serves_the_lower_lane_last(make_batcher: MakeBatcher) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine, max_batch=1)
+    put(batcher, 0)
+    await engine.running()
+    background = put(batcher, 1, priority=Priority.BACKGROUND)
+    normal = put(batcher, 2)
+    engine.release(3)
+
+    await asyncio.gather(background.future, normal.future)
+    assert engine.seen == [0, 2, 1]
+
+
+async def test_batcher_full_refuses_and_says_how_long_the_queue_is(
+    make_batcher: MakeBatcher,
+) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine, capacity=3)
+    put(batcher, 0)
+    await engine.running()
+    put(batcher, 1, 2)
+
+    refusal = batcher.submit(Job(picture(3, 4)), Priority.NORMAL)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "full"
+    assert "2 of 3 images wait and this request brings 2" in refusal.message
+    assert refusal.retry_after is not None
+    assert batcher.depth == 2
+
+
+async def test_batcher_withdrawn_job_never_reaches_the_engine(make_batcher: MakeBatcher) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine, capacity=2)
+    put(batcher, 0)
+    await engine.running()
+    abandoned, kept = put(batcher, 1), put(batcher, 2)
+
+    batcher.withdraw(abandoned)
+    batcher.withdraw(abandoned)  # a second time changes nothing
+    assert batcher.depth == 1
+    replacement = put(batcher, 3)
+    engine.release(2)
+
+    await asyncio.gather(kept.future, replacement.future)
+    assert engine.seen == [0, 2, 3]
+
+
+async def test_batcher_poisoned_request_fails_alone(make_batcher: MakeBatcher) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine)
+    put(batcher, 0)
+    await engine.running()
+    neighbour, poisoned, other = put(batcher, 1), put(batcher, POISON), put(batcher, 2, 3)
+    engine.let_go()
+
+    assert await answer(neighbour) == [1]
+    assert await answer(other) == [2, 3]
+    outcome = await poisoned.future
+    assert isinstance(outcome, Refusal)
+    assert outcome.kind == "failed"
+    assert "poisoned picture" in outcome.message
+    assert await answer(put(batcher, 9)) == [9]  # and the instance goes on
+
+
+async def test_batcher_engine_that_answers_too_few_rows_fails_the_request(
+    make_batcher: MakeBatcher,
+) -> None:
+    engine = FakeEngine()
+    engine.infer = lambda _: np.zeros((0, 2), np.float32)  # type: ignore[method-assign]
+    batcher = make_batcher(engine)
+
+    outcome = await put(batcher, 1).future
+
+    assert isinstance(outcome, Refusal)
+    assert "1 pictures went in, 0 rows came out" in outcome.message
+
+
+async def test_batcher_reports_each_batch_with_its_times(
+    make_batcher: MakeBatcher, batches: list[Batch]
+) -> None:
+    batcher = make_batcher(FakeEngine())
+
+    outcome = await put(batcher, 1, 2, 3).future
+
+    assert isinstance(outcome, Answer)
+    assert [batch.images for batch in batches] == [3]
+    assert batches[0].taken <= batches[0].started <= batches[0].finished
+    assert outcome.queue >= 0
+    assert outcome.inference == pytest.approx(batches[0].seconds)
+
+
+async def test_batcher_drain_finishes_what_was_admitted(make_batcher: MakeBatcher) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine, max_batch=1)
+    jobs = [put(batcher, value) for value in (1, 2, 3)]
+    await engine.running()
+    draining = asyncio.create_task(batcher.drain())
+    await asyncio.sleep(0)
+
+    late = batcher.submit(Job(picture(4)), Priority.NORMAL)
+    engine.release(3)
+    await draining
+
+    assert isinstance(late, Refusal)
+    assert late.kind == "draining"
+    assert [await answer(job) for job in jobs] == [[1], [2], [3]]
+    assert engine.closed
+    assert batcher.pending == 0
