@@ -151,7 +151,7 @@ def test_group_shuffle_conv_deals_each_group_to_every_block() -> None:
         pytest.param(3, 1, id="one-kernel"),
         pytest.param(8, 2, id="two-groups"),
         pytest.param(3, 3, id="kernel-as-long-as-its-step"),
-        pytest.param(7, 3, id="odd-kernel-in-groups"),
+        pytest.param(7, 2, id="padding-that-does-not-halve"),
     ],
 )
 def test_channelwise_conv_is_a_banded_pointwise(kernel_size: int, groups: int) -> None:
@@ -259,6 +259,19 @@ def test_operator_keeps_batch_and_map(name: str) -> None:
     outputs = OPERATORS[name](32, 32)(torch.randn(3, 32, 5, 7))
 
     assert outputs.shape == (3, 32, 5, 7)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_exported_operator_leaves_the_batch_open(name: str) -> None:
+    operator = OPERATORS[name](32, 32).eval()
+    batch = torch.export.Dim("batch")
+
+    exported = torch.export.export(
+        operator, (torch.randn(2, 32, 6, 6),), dynamic_shapes=({0: batch},)
+    ).module()
+
+    images = torch.randn(5, 32, 6, 6)
+    torch.testing.assert_close(exported(images), operator(images))
 
 
 @pytest.mark.parametrize(

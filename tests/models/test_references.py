@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from models.efficientnet import efficientnet_b0, efficientnet_b5, scaled_channels
+from models.efficientnet import (
+    MBConv,
+    Stage,
+    efficientnet_b0,
+    efficientnet_b5,
+    scaled_channels,
+)
 from models.regnet import (
     X_8GF,
     X_400MF,
@@ -116,6 +122,14 @@ def test_efficientnet_batch_norm_has_the_constants_of_its_weights(
     found = {(m.eps, m.momentum) for m in network.modules() if isinstance(m, nn.BatchNorm2d)}
 
     assert found == {constants}
+
+
+def test_mbconv_that_halves_the_map_has_no_residual() -> None:
+    stage = Stage(expansion=2, kernel=3, stride=2, channels=16, depth=1)
+
+    outputs = MBConv(stage, 16, 16, stride=2)(torch.randn(2, 16, 8, 8))
+
+    assert outputs.shape == (2, 16, 4, 4)
 
 
 @pytest.mark.parametrize(
