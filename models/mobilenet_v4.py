@@ -1,6 +1,6 @@
 """MobileNetV4, the convolutional variants: universal inverted bottlenecks.
 
-Arxiv 2404.10518, tables 11 and 12. State-dict keys are timm's.
+Arxiv 2404.10518, MNv4-Conv-S and -M in its appendix. State-dict keys are timm's.
 """
 
 from collections import OrderedDict
@@ -153,7 +153,7 @@ def _fused(inputs: int, row: Fused) -> nn.Sequential:
 
 class UniversalInvertedBottleneck(nn.Module):
     """Depthwise (no activation), pointwise out, depthwise, pointwise back, the two depthwise ones
-    where the row has a kernel for them; the input is added where the shape allows. Figure 4."""
+    where the row has a kernel for them; the input is added where the shape allows."""
 
     def __init__(self, inputs: int, row: Universal) -> None:
         super().__init__()
