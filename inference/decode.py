@@ -1,0 +1,112 @@
+"""Raw bytes to a picture: JPEG, PNG and WebP only, never more pixels than allowed.
+
+Thread-safe: nothing global is touched, neither Pillow's limits nor the list of warnings.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from inference import jpeg_header, png_header, webp_header
+from inference.colour import to_rgb
+from inference.errors import BrokenImageError, ImageTooLargeError, UnsupportedImageError
+from inference.image_header import ImageHeader
+
+
+def decode(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
+    """A file's bytes -> (H, W, 3) RGB, upright as its EXIF orientation says, transparency on white,
+    the first picture of an animation. The array is read-only.
+
+    Raises UnsupportedImageError for any other type, ImageTooLargeError when the header tells more
+    than `max_pixels` (then nothing is decoded) and BrokenImageError for damaged files.
+    """
+    kind = _recognise(data)
+    header = kind.read_header(data)
+    pixels = header.width * header.height
+    if pixels > max_pixels:
+        raise ImageTooLargeError(
+            f"image too large: {header.width:,} x {header.height:,} = {pixels:,} pixels, "
+            f"expected at most {max_pixels:,}; scale it down before sending"
+        )
+    try:
+        with kind.open(BytesIO(header.essence)) as image:
+            image.load()
+            return np.asarray(_upright(to_rgb(image), header.orientation))
+    except _PILLOW_ERRORS as error:
+        raise BrokenImageError(
+            f"broken {kind.name}: {error} (got {len(data):,} bytes); send the whole, undamaged file"
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A type of file: `open` decodes lazily what `read_header` left of it."""
+
+    name: str
+    read_header: Callable[[bytes], ImageHeader]
+    open: Callable[[BytesIO], ImageFile]
+
+
+_JPEG = _Kind("JPEG", jpeg_header.read_jpeg_header, JpegImageFile)
+_PNG = _Kind("PNG", png_header.read_png_header, PngImageFile)
+_WEBP = _Kind("WebP", webp_header.read_webp_header, WebPImageFile)
+
+_PILLOW_ERRORS = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_OTHER_TYPES = (
+    (0, b"GIF8", "GIF"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (4, b"ftyphei", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypavif", "AVIF"),
+    (0, b"%PDF", "PDF"),
+)
+
+
+def _recognise(data: bytes) -> _Kind:
+    """By its first bytes: names and declared types are often wrong."""
+    if data.startswith(jpeg_header.SIGNATURE):
+        return _JPEG
+    if data.startswith(png_header.SIGNATURE):
+        return _PNG
+    if (data[:4], data[8:12]) == webp_header.SIGNATURES:
+        return _WEBP
+    if not data:
+        raise UnsupportedImageError(
+            "no image: got 0 bytes, expected the bytes of a JPEG, PNG or WebP file"
+        )
+    names = [name for at, start, name in _OTHER_TYPES if data[at : at + len(start)] == start]
+    looks_like = f", which looks like {names[0]}" if names else ""
+    raise UnsupportedImageError(
+        f"unsupported image: got {len(data):,} bytes starting with {data[:8]!r}{looks_like}, "
+        "expected JPEG, PNG or WebP"
+    )
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image

@@ -1,0 +1,80 @@
+"""Reads the header of a JPEG file. Source: ITU-T T.81, annex B."""
+
+import re
+
+from inference.errors import BrokenImageError
+from inference.image_header import MOST_PARTS, UPRIGHT, ImageHeader, read_orientation
+
+SIGNATURE = b"\xff\xd8\xff"
+
+_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff])")  # over fill bytes and what stands between
+_START_OF_SCAN = 0xDA
+_END_OF_IMAGE = 0xD9
+_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+_START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}
+_JFIF, _EXIF, _ADOBE = 0xE0, 0xE1, 0xEE  # of the application segments, only these matter
+_MOST_SCANS = 500  # each is a pass over all pixels; progressive encoders write about ten
+
+
+def read_jpeg_header(data: bytes) -> ImageHeader:
+    """Raises BrokenImageError where the size is missing, told twice, or zero."""
+    kept = [data[:2]]
+    size: tuple[int, int] | None = None
+    orientation: int | None = None
+    position = 2
+    for _ in range(MOST_PARTS):
+        marker, start, end = _next_segment(data, position)
+        body = data[start + 4 : end]
+        if marker == _START_OF_SCAN:
+            return _finished(size, orientation or UPRIGHT, kept, data[start:])
+        if marker in _START_OF_FRAME:
+            if size is not None:
+                raise BrokenImageError("broken JPEG: its header tells a size twice")
+            size = _size(body)
+        if marker == _EXIF and orientation is None and body.startswith(b"Exif\0\0"):
+            orientation = read_orientation(body[6:])
+        if _decides_pixels(marker, body):
+            kept.append(data[start:end])
+        position = end
+    raise BrokenImageError(f"broken JPEG: more than {MOST_PARTS:,} segments before its pixels")
+
+
+def _next_segment(data: bytes, position: int) -> tuple[int, int, int]:
+    """Marker, start (of the marker) and end of the first segment at or after `position`."""
+    while found := _NEXT_MARKER.search(data, position):
+        marker, start = found[1][0], found.end() - 2
+        if marker in _WITHOUT_LENGTH:
+            position = found.end()
+            continue
+        length = int.from_bytes(data[start + 2 : start + 4])
+        if marker == _END_OF_IMAGE or length < 2 or start + 2 + length > len(data):
+            break
+        return marker, start, start + 2 + length
+    raise BrokenImageError(
+        f"broken JPEG: its {len(data):,} bytes end before the pixels begin; send the whole file"
+    )
+
+
+def _size(body: bytes) -> tuple[int, int]:
+    if len(body) < 6:
+        raise BrokenImageError("broken JPEG: the segment that tells its size is cut short")
+    return int.from_bytes(body[3:5]), int.from_bytes(body[1:3])
+
+
+def _decides_pixels(marker: int, body: bytes) -> bool:
+    if marker == _JFIF:
+        return body.startswith(b"JFIF\0")
+    if marker == _ADOBE:
+        return body.startswith(b"Adobe")
+    return marker in _START_OF_FRAME or marker in _TABLES
+
+
+def _finished(
+    size: tuple[int, int] | None, orientation: int, kept: list[bytes], scans: bytes
+) -> ImageHeader:
+    if size is None or 0 in size:
+        raise BrokenImageError("broken JPEG: its header tells no size")
+    if scans.count(b"\xff\xda") > _MOST_SCANS:
+        raise BrokenImageError(f"broken JPEG: it has more than {_MOST_SCANS} scans")
+    return ImageHeader(*size, orientation, b"".join([*kept, scans]))
