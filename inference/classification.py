@@ -1,0 +1,47 @@
+"""Logits to labelled answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measuring.errors import InputError, StrideError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class and how likely it is, in [0, 1]."""
+
+    label: str
+    index: int
+    probability: float
+
+
+def top_k(logits: NDArray[np.floating], k: int, labels: Sequence[str]) -> tuple[Prediction, ...]:
+    """The k likeliest classes of one picture, most likely first; equals in order of their index.
+
+    `logits` (classes,), one label for each. Raises InputError for a k outside 1 to classes or
+    labels of another number, and StrideError for logits that are no finite numbers.
+    """
+    classes = len(labels)
+    if logits.shape != (classes,):
+        raise InputError(
+            f"top-k: got logits of shape {logits.shape} for {classes:,} labels, "
+            "expected one logit for each label"
+        )
+    if not 1 <= k <= classes:
+        raise InputError(f"k is {k}, expected 1 to {classes:,}, the number of classes")
+    exact = logits.astype(np.float64)
+    if not np.isfinite(exact).all():
+        raise StrideError(
+            f"the engine answered {np.count_nonzero(~np.isfinite(exact)):,} of {classes:,} logits "
+            "that are not finite; run `stride verify` on the artifact"
+        )
+    weights = np.exp(exact - exact.max())
+    probabilities = weights / weights.sum()
+    best = np.argsort(-exact, kind="stable")[:k]
+    return tuple(
+        Prediction(labels[index], index, probability)
+        for index, probability in zip(best.tolist(), probabilities[best].tolist(), strict=True)
+    )
