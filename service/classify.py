@@ -1,8 +1,8 @@
 """From the bytes of an image to the JSON of its answer, for one model or several."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -16,42 +16,51 @@ from service.front import Front
 from service.middleware import outcome_of
 from service.seam import ModelInfo
 
+DEFAULT_K = 5
 
-def check_k(k: int, model: ModelInfo) -> None:
-    """Raises BadRequestError unless the model has that many classes."""
+
+def check_k(k: int | None, model: ModelInfo) -> int:
+    """How many classes to answer with; raises BadRequestError unless the model has that many."""
     classes = len(model.manifest.labels)
+    if k is None:
+        return min(DEFAULT_K, classes)
     if not 1 <= k <= classes:
         raise BadRequestError(
             f"k is {k}, expected 1 to {classes}: {model.id} has {classes} classes"
         )
+    return k
 
 
-async def classify_image(
-    front: Front, data: bytes, exchange: Exchange, model: ModelInfo, k: int, deadline: float
-) -> bytes:
+@dataclass(frozen=True)
+class Question:
+    """What a request asks of a model: how many classes (None: as many as usual), and by when."""
+
+    exchange: Exchange
+    deadline: float
+    k: int | None
+
+
+async def classify_image(front: Front, data: bytes, model: ModelInfo, question: Question) -> bytes:
     """The body of `ClassifyAnswer`."""
-    prepared = await front.prepare(data, (model,), exchange, deadline)
-    answer, ending = await _answer(front, prepared, model, k, deadline)
+    exchange = question.exchange
+    prepared = await front.prepare(data, (model,), exchange, question.deadline)
+    answer, ending = await _answer(front, prepared, model, question)
     exchange.endings.append(ending)
     return _encode(answer, exchange.stages, ending)
 
 
 async def compare_image(
-    front: Front,
-    data: bytes,
-    exchange: Exchange,
-    models: tuple[ModelInfo, ...],
-    k: int,
-    deadline: float,
+    front: Front, data: bytes, models: Sequence[ModelInfo], question: Question
 ) -> bytes:
     """The body of `CompareAnswer`. A model that fails leaves its error in its place; when all
     fail, the first error is raised."""
-    prepared = await front.prepare(data, models, exchange, deadline)
+    exchange = question.exchange
+    prepared = await front.prepare(data, models, exchange, question.deadline)
     results: list[bytes] = []
     errors: list[StrideError] = []
     for model in models:
         try:
-            answer, ending = await _answer(front, prepared, model, k, deadline)
+            answer, ending = await _answer(front, prepared, model, question)
             results.append(_encode(answer, exchange.stages, ending))
         except StrideError as error:
             ending = Ending(model.id, outcome_of(error.status), {})
@@ -64,12 +73,12 @@ async def compare_image(
 
 
 async def _answer(
-    front: Front, prepared: Prepared, model: ModelInfo, k: int, deadline: float
+    front: Front, prepared: Prepared, model: ModelInfo, question: Question
 ) -> tuple[dict[str, Any], Ending]:
     spec, manifest = model.manifest.input, model.manifest
-    answer = await front.ask(model, prepared.pixels[spec], deadline)
+    answer = await front.ask(model, prepared.pixels[spec], question.deadline)
     started = time.perf_counter()
-    predictions = top_k(answer.logits[0], k, manifest.labels)
+    predictions = top_k(answer.logits[0], check_k(question.k, model), manifest.labels)
     stages = {
         "resize": prepared.resize[spec],
         "queue": answer.queue,

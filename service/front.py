@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -65,7 +65,7 @@ class Front:
             return await image_bytes(request, body)
 
     async def prepare(
-        self, data: bytes, models: tuple[ModelInfo, ...], exchange: Exchange, deadline: float
+        self, data: bytes, models: Sequence[ModelInfo], exchange: Exchange, deadline: float
     ) -> Prepared:
         """Decoded once, resized once per input spec."""
         try:

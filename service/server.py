@@ -23,6 +23,8 @@ from service.settings import Limits, Settings
 
 log = logging.getLogger("stride.serve")
 
+BACKLOG = 2048
+
 
 def serve(settings: Settings) -> None:
     """Blocks until the service has ended. Raises what reading artifacts, opening engines or
@@ -48,6 +50,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise MissingError(
@@ -71,7 +74,7 @@ async def _serve(settings: Settings, chosen: tuple[Chosen, ...], listener: socke
         log_config=None,
         access_log=False,
         server_header=False,
-        backlog=2048,
+        backlog=BACKLOG,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )

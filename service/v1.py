@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from service.answers import ClassifyAnswer, CompareAnswer, ErrorAnswer
-from service.classify import check_k, classify_image, compare_image
+from service.classify import Question, check_k, classify_image, compare_image
 from service.exchange import Exchange, exchange_of
 from service.front import Front, unless_disconnected
 from service.seam import ModelInfo
@@ -17,7 +17,9 @@ ModelQuery = Annotated[
 ModelsQuery = Annotated[
     str | None, Query(description="Ids or aliases separated by commas; all models if left out.")
 ]
-KQuery = Annotated[int, Query(description="How many classes to answer with, best first.")]
+KQuery = Annotated[
+    int | None, Query(description="How many classes to answer with, best first; 5 if left out.")
+]
 
 _IMAGE = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
@@ -76,7 +78,7 @@ def routes(front: Front) -> APIRouter:
     @router.post(
         "/v1/classify", response_model=ClassifyAnswer, responses=_ERRORS, openapi_extra=_BODY
     )
-    async def classify(request: Request, model: ModelQuery = None, k: KQuery = 5) -> Response:
+    async def classify(request: Request, model: ModelQuery = None, k: KQuery = None) -> Response:
         """Classify one image with one model."""
         exchange = _inference(request)
         with front.admission.request():
@@ -85,15 +87,14 @@ def routes(front: Front) -> APIRouter:
             check_k(k, chosen)
             deadline = front.deadline(request, exchange)
             data = await front.receive(request, exchange, deadline)
-            body = await unless_disconnected(
-                request, classify_image(front, data, exchange, chosen, k, deadline)
-            )
+            question = Question(exchange, deadline, k)
+            body = await unless_disconnected(request, classify_image(front, data, chosen, question))
         return Response(body, media_type="application/json")
 
     @router.post(
         "/v1/compare", response_model=CompareAnswer, responses=_ERRORS, openapi_extra=_BODY
     )
-    async def compare(request: Request, models: ModelsQuery = None, k: KQuery = 5) -> Response:
+    async def compare(request: Request, models: ModelsQuery = None, k: KQuery = None) -> Response:
         """Classify one image with several models, one after the other, so that they do not
         compete for the cores while they are timed."""
         exchange = _inference(request)
@@ -103,9 +104,8 @@ def routes(front: Front) -> APIRouter:
                 check_k(k, model)
             deadline = front.deadline(request, exchange)
             data = await front.receive(request, exchange, deadline)
-            body = await unless_disconnected(
-                request, compare_image(front, data, exchange, chosen, k, deadline)
-            )
+            question = Question(exchange, deadline, k)
+            body = await unless_disconnected(request, compare_image(front, data, chosen, question))
         return Response(body, media_type="application/json")
 
     return router

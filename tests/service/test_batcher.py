@@ -1,9 +1,9 @@
 import asyncio
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
+from inference.engine import Logits, Pixels
 from service.batcher import Batcher
 from service.job import Batch, Job
 from service.seam import Answer, Priority, Refusal
@@ -22,7 +22,7 @@ def put(batcher: Batcher, *values: int, priority: Priority = Priority.NORMAL) ->
 async def answer(job: Job) -> list[float]:
     outcome = await job.future
     assert isinstance(outcome, Answer), outcome
-    return outcome.logits[:, 0].tolist()
+    return [float(value) for value in outcome.logits[:, 0]]
 
 
 async def test_batcher_idle_serves_a_single_request_at_once(make_batcher: MakeBatcher) -> None:
@@ -141,9 +141,11 @@ async def test_batcher_poisoned_request_fails_alone(make_batcher: MakeBatcher) -
 async def test_batcher_engine_that_answers_too_few_rows_fails_the_request(
     make_batcher: MakeBatcher,
 ) -> None:
-    engine = FakeEngine()
-    engine.infer = lambda _: np.zeros((0, 2), np.float32)  # type: ignore[method-assign]
-    batcher = make_batcher(engine)
+    class ForgetfulEngine(FakeEngine):
+        def infer(self, pixels: Pixels) -> Logits:
+            return super().infer(pixels)[:-1]
+
+    batcher = make_batcher(ForgetfulEngine())
 
     outcome = await put(batcher, 1).future
 

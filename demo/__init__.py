@@ -1,0 +1,1 @@
+"""The whole path, by running the commands that a person would run."""

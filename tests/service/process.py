@@ -1,0 +1,79 @@
+"""`stride serve` as users start it: a process of its own, found by what it logs."""
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tests.service.client import Client
+
+STRIDE = str(Path(sys.executable).with_name("stride"))
+_LISTENING = re.compile(r"listening url=(\S+)")
+
+
+class ServiceProcess:
+    """Starts the command on a free port and waits until it is ready."""
+
+    def __init__(self, repository: Path, *arguments: str, **environment: str) -> None:
+        command = [STRIDE, "serve", "--repository", str(repository), "--port", "0", *arguments]
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env=os.environ | environment
+        )
+        self.log: list[str] = []
+        self._urls: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = self._first_url()
+        self.client = Client(self.url)
+
+    def _first_url(self) -> str:
+        try:
+            url = self._urls.get(timeout=60)
+        except queue.Empty:
+            url = ""
+        if not url:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the service did not start:\n{self.text}")
+        return url
+
+    def wait_until_ready(self) -> "ServiceProcess":
+        deadline = time.monotonic() + 60
+        while self.client.get("/readyz").status != 200:
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.02)
+        return self
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """The exit code; everything logged is then in `log`."""
+        code = self.process.wait(60)
+        self._reader.join(10)
+        return code
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.terminate()
+        self.client.close()
+        return self.wait()
+
+    @property
+    def text(self) -> str:
+        return "".join(self.log)
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stream:
+            for line in stream:
+                self.log.append(line)
+                if found := _LISTENING.search(line):
+                    self._urls.put(found.group(1))
+        self._urls.put("")
