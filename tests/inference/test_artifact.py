@@ -1,0 +1,174 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inference.artifact import (
+    Artifact,
+    artifact_id,
+    find_artifacts,
+    read_artifact,
+    rebuild_command,
+)
+from inference.errors import ArtifactError
+from measuring.errors import InputError
+
+Edit = Callable[..., None]
+
+
+def flip_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_read_artifact_of_a_good_directory(artifact_directory: Path) -> None:
+    artifact = read_artifact(artifact_directory)
+    assert artifact.manifest.id == "mean-colour-onnx-fp32"
+    assert artifact.path("model.onnx") == artifact_directory / "model.onnx"
+
+
+def test_read_artifact_without_a_manifest_says_what_an_artifact_is(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"is no artifact: manifest\.json .*stride export"):
+        read_artifact(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "reference.npz"])
+def test_read_artifact_flipped_byte_names_file_checksums_and_command(
+    artifact_directory: Path, file: str
+) -> None:
+    flip_byte(artifact_directory / file)
+    told = (
+        rf"{file} has SHA-256 [0-9a-f]{{64}}, expected [0-9a-f]{{64}}; "
+        "rebuild it with: stride export mean-colour --format onnx --precision fp32"
+    )
+    with pytest.raises(ArtifactError, match=told):
+        read_artifact(artifact_directory)
+
+
+def test_read_artifact_truncated_file_tells_both_sizes(artifact_directory: Path) -> None:
+    path = artifact_directory / "reference.npz"
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ArtifactError, match=rf"reference\.npz has 100 bytes, expected {size};"):
+        read_artifact(artifact_directory)
+
+
+def test_read_artifact_missing_file_is_named(artifact_directory: Path) -> None:
+    (artifact_directory / "model.onnx").unlink()
+    with pytest.raises(ArtifactError, match=r"model\.onnx is missing, expected \d+ bytes"):
+        read_artifact(artifact_directory)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("../secret", id="parent"),
+        pytest.param("/etc/hostname", id="absolute"),
+        pytest.param("deeper/file", id="subdirectory"),
+        pytest.param("manifest.json", id="the-manifest-itself"),
+        pytest.param("..", id="dots"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_read_artifact_refuses_a_file_that_is_not_directly_inside(
+    artifact_directory: Path, name: str
+) -> None:
+    (artifact_directory.parent / "secret").write_text("secret")
+    path = artifact_directory / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"][name] = {"sha256": "0" * 64, "size": 6}
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ArtifactError, match="expected plain files directly inside the directory"):
+        read_artifact(artifact_directory)
+
+
+def test_read_artifact_refuses_a_link_out_of_the_directory(artifact_directory: Path) -> None:
+    model = artifact_directory / "model.onnx"
+    model.rename(artifact_directory.parent / "elsewhere.onnx")
+    model.symlink_to(artifact_directory.parent / "elsewhere.onnx")
+    with pytest.raises(ArtifactError, match=r"it lists 'model\.onnx', expected plain files"):
+        read_artifact(artifact_directory)
+
+
+def test_read_artifact_refuses_a_variant_that_is_not_listed(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    change_manifest(artifact_directory, variants=(replace(variant, file="other.onnx"),))
+    with pytest.raises(ArtifactError, match=r"'other\.onnx' is not among its files"):
+        read_artifact(artifact_directory)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        pytest.param({"id": "other"}, "id is 'other', expected 'mean-colour-onnx-fp32'", id="id"),
+        pytest.param({"name": "../up"}, "artifact name '../up': expected 1 to 64", id="name"),
+        pytest.param({"labels": ()}, "no variant or no label", id="labels"),
+        pytest.param({"variants": ()}, "no variant or no label", id="variants"),
+    ],
+)
+def test_read_artifact_refuses_a_manifest_that_contradicts_itself(
+    artifact_directory: Path, change_manifest: Edit, fields: dict[str, object], told: str
+) -> None:
+    change_manifest(artifact_directory, **fields)
+    with pytest.raises(ArtifactError, match=told):
+        read_artifact(artifact_directory)
+
+
+def test_find_artifacts_a_broken_one_does_not_hide_the_good(artifact_directory: Path) -> None:
+    repository = artifact_directory.parent
+    (repository / "broken-onnx-fp32").mkdir()
+    (repository / ".mean-colour-onnx-fp32-1234").mkdir()
+    (repository / "notes.txt").write_text("not a directory")
+    broken, good = find_artifacts(repository)
+    assert broken.id == "broken-onnx-fp32"
+    assert isinstance(broken.artifact, ArtifactError)
+    assert isinstance(good.artifact, Artifact)
+    assert good.artifact.manifest.id == good.id == "mean-colour-onnx-fp32"
+
+
+def test_find_artifacts_copy_under_another_name_is_an_error(artifact_directory: Path) -> None:
+    artifact_directory.rename(artifact_directory.with_name("copy"))
+    (found,) = find_artifacts(artifact_directory.parent)
+    assert found.id == "copy"
+    assert "rename it to mean-colour-onnx-fp32" in str(found.artifact)
+
+
+def test_find_artifacts_of_no_repository_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"cannot be listed .*stride export"):
+        find_artifacts(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param("untrained", "--weights untrained ", id="untrained"),
+        pytest.param("my file.pth", "--weights 'my file.pth' ", id="a-file-is-quoted"),
+    ],
+)
+def test_rebuild_command_names_weights(
+    artifact_directory: Path, change_manifest: Edit, source: str, expected: str
+) -> None:
+    artifact = read_artifact(artifact_directory)
+    weights = replace(artifact.manifest.weights, source=source)
+    change_manifest(artifact_directory, weights=weights, network="resnet18")
+    command = rebuild_command(read_artifact(artifact_directory))
+    assert command.startswith(
+        "stride export resnet18 --format onnx --precision fp32 --name mean-colour " + expected
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Upper", "../up", "a/b", ".hidden", "-option", "ünï", "a" * 65, "a b", "a\n"]
+)
+def test_artifact_id_refuses_names_unfit_for_a_path(name: str) -> None:
+    with pytest.raises(InputError, match="expected 1 to 64 of a-z, 0-9"):
+        artifact_id(name, "onnx", "fp32")
+
+
+def test_artifact_id_joins_name_format_and_precision() -> None:
+    assert artifact_id("a" * 64, "onnx", "int8") == "a" * 64 + "-onnx-int8"

@@ -1,0 +1,53 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.artifact import read_artifact
+from inference.errors import ArtifactError
+from inference.reference import Reference, read_reference, write_reference
+from inference.verify_artifact import verify_artifact
+from measuring.errors import InputError
+
+Edit = Callable[..., None]
+
+
+def test_verify_artifact_reports_both_replays(artifact_directory: Path) -> None:
+    report = verify_artifact(artifact_directory)
+    (entry,) = report.replayed
+    assert report.holds
+    assert entry.runtime == "onnxruntime"
+    assert [parity.images for parity in entry.parities] == [16, 16]
+
+
+def test_verify_artifact_reports_figures_outside_the_bound(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    reference = read_reference(read_artifact(artifact_directory))
+    write_reference(artifact_directory, Reference(reference.pixels, reference.logits + 0.5))
+    change_manifest(artifact_directory)
+    report = verify_artifact(artifact_directory)
+    assert not report.holds
+    assert report.replayed[0].parities[0].max_abs_dlogit == pytest.approx(0.5, abs=1e-3)
+
+
+def test_verify_artifact_bound_of_the_manifest_decides(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    tight = replace(variant, parity=replace(variant.parity, bound=1e-12))
+    change_manifest(artifact_directory, variants=(tight,))
+    assert not verify_artifact(artifact_directory).holds
+
+
+def test_verify_artifact_zeros_prove_nothing(artifact_directory: Path) -> None:
+    with pytest.raises(InputError, match="null answers zeros"):
+        verify_artifact(artifact_directory, runtime="null")
+
+
+def test_verify_artifact_damaged_file_is_an_error(artifact_directory: Path) -> None:
+    np.savez(artifact_directory / "reference.npz", pixels=np.zeros(1))
+    with pytest.raises(ArtifactError, match=r"reference\.npz has \d+ bytes, expected"):
+        verify_artifact(artifact_directory)
