@@ -38,7 +38,11 @@ def read_reference(artifact: Artifact) -> Reference:
     Raises ArtifactError if they are unreadable or do not fit the manifest's size and labels.
     """
     try:
-        with np.load(artifact.path(REFERENCE), allow_pickle=False) as arrays:
+        # Opened here, since NumPy leaves a file that it cannot read open.
+        with (
+            artifact.path(REFERENCE).open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
             reference = Reference(pixels=arrays["pixels"], logits=arrays["logits"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise _unfit(artifact, f"cannot be read ({error})") from error
