@@ -1,6 +1,7 @@
 """The answers of the network as it was given, unfolded and eager: what every export is held to."""
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,13 +15,19 @@ from models.pixels_in import PixelsIn
 _BATCH = 8
 
 
-def original_logits(
-    network: nn.Module, spec: InputSpec, pixels: Pixels, dtype: torch.dtype
-) -> NDArray[np.float64]:
-    """Logits (N, classes) computed in `dtype`; the network itself stays as it is."""
-    exact = PixelsIn(copy.deepcopy(network).to(dtype), spec, dtype=dtype).eval()
-    with torch.inference_mode():
-        batches = torch.split(torch.from_numpy(pixels), _BATCH)
-        parts = [exact(batch).double() for batch in batches]
-        logits: NDArray[np.float64] = torch.cat(parts).numpy()
-    return logits
+@dataclass(frozen=True)
+class Original:
+    """A network and what its pictures have to be like."""
+
+    network: nn.Module
+    spec: InputSpec
+
+    def logits(self, pixels: Pixels, dtype: torch.dtype) -> NDArray[np.float64]:
+        """Logits (N, classes) computed in `dtype`; the network itself stays as it is."""
+        copied = copy.deepcopy(self.network).to(dtype)
+        pixels_in = PixelsIn(copied, self.spec, dtype=dtype).eval()
+        with torch.inference_mode():
+            batches = torch.split(torch.from_numpy(pixels), _BATCH)
+            logits = torch.cat([pixels_in(batch).double() for batch in batches])
+        answers: NDArray[np.float64] = logits.numpy()
+        return answers

@@ -4,17 +4,16 @@ import secrets
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from exporters.original import original_logits
+from exporters.original import Original
 from inference.engine import Engine, Pixels
-from inference.manifest import Parity, Precision
-from inference.parity import absolute_bound, compare, infer_in_batches
-from measuring.input_spec import InputSpec
+from inference.manifest import Parity
+from inference.parity import compare, infer_in_batches
 from measuring.pictures import varied_pictures
 
 FRESH = 32
 _BATCH = 8
+_REFERENCES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -25,19 +24,11 @@ class Verification:
     parities: tuple[Parity, ...]
 
 
-@dataclass(frozen=True)
-class Original:
-    """The network as it was given, what it expects, and the precision its export computes in."""
-
-    network: nn.Module
-    spec: InputSpec
-    precision: Precision
-
-
 def verify_export(
     engine: Engine,
     original: Original,
     *,
+    bound: float,
     seed: int | None = None,
     photographs: Pixels | None = None,
 ) -> Verification:
@@ -47,30 +38,17 @@ def verify_export(
     Judges nothing: `Parity.holds` does, and `inference.parity.require` raises.
     """
     seed = secrets.randbits(32) if seed is None else seed
-    fresh = varied_pictures(FRESH, original.spec.size, seed)
-    parities = _compare_with_original(engine, original, fresh, f"fresh pictures, seed {seed}")
-    parities += (_compare_with_itself(engine, original.precision, fresh),)
+    pictures = {f"fresh pictures, seed {seed}": varied_pictures(FRESH, original.spec.size, seed)}
     if photographs is not None:
-        parities += _compare_with_original(engine, original, photographs, "photographs")
-    return Verification(seed, parities)
-
-
-def _compare_with_original(
-    engine: Engine, original: Original, pixels: Pixels, what: str
-) -> tuple[Parity, ...]:
-    logits = infer_in_batches(engine, pixels, _BATCH)
-    parities = []
-    for name, dtype in (("float32", torch.float32), ("float64", torch.float64)):
-        expected = original_logits(original.network, original.spec, pixels, dtype)
-        bound = absolute_bound(original.precision, expected)
-        parities.append(
-            compare(logits, expected, reference=f"original in {name}, {what}", bound=bound)
-        )
-    return tuple(parities)
-
-
-def _compare_with_itself(engine: Engine, precision: Precision, pixels: Pixels) -> Parity:
-    together = infer_in_batches(engine, pixels, _BATCH)
-    alone = infer_in_batches(engine, pixels, 1)
-    bound = absolute_bound(precision, together)
-    return compare(alone, together, reference=f"the engine itself, batch of {_BATCH}", bound=bound)
+        pictures["photographs"] = photographs
+    parities: list[Parity] = []
+    for what, pixels in pictures.items():
+        together = infer_in_batches(engine, pixels, _BATCH)
+        for name, dtype in _REFERENCES.items():
+            expected = original.logits(pixels, dtype)
+            source = f"original in {name}, {what}"
+            parities.append(compare(together, expected, reference=source, bound=bound))
+        alone = infer_in_batches(engine, pixels, 1)
+        source = f"the engine itself in batches of {_BATCH}, {what}"
+        parities.append(compare(alone, together, reference=source, bound=bound))
+    return Verification(seed, tuple(parities))
