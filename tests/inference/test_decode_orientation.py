@@ -85,3 +85,10 @@ def test_decode_of_damaged_exif_gives_the_picture_and_no_warning() -> None:
     damaged = b"Exif\0\0" + exif(6)[:24] + b"\xff" * 40
     Image.fromarray(QUADRANTS).save(buffer, "JPEG", exif=damaged)
     assert decode(buffer.getvalue(), max_pixels=1000).shape == (16, 32, 3)
+
+
+def test_decode_finds_the_orientation_of_a_webp_behind_chunks_of_odd_length() -> None:
+    buffer = BytesIO()
+    data = b"Exif\0\0" + exif(8)
+    Image.fromarray(QUADRANTS).save(buffer, "WEBP", exif=data, icc_profile=b"odd", lossless=True)
+    assert decode(buffer.getvalue(), max_pixels=1000).shape == (32, 16, 3)
