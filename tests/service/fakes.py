@@ -7,6 +7,8 @@ import threading
 import numpy as np
 
 from inference.engine import Logits, Pixels
+from inference.manifest import CostSummary, Manifest, Parity, Variant, WeightsSource
+from measuring.input_spec import InputSpec
 
 POISON = 255
 
@@ -58,3 +60,15 @@ class FakeEngine:
 def picture(*values: int) -> Pixels:
     """(N, 2, 2, 3), one picture per value."""
     return np.array(values, np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+
+
+def manifest() -> Manifest:
+    """What an artifact for the fake engine would say of itself."""
+    parity = Parity("golden", 16, 0.0, 1e-4, 1.0)
+    return Manifest(
+        id="tiny-onnx-fp32", name="tiny", network="tiny", format="onnx", precision="fp32",
+        input=InputSpec(size=2, resize=2), labels=("up", "down"),
+        weights=WeightsSource("untrained", "0" * 64, trained=False),
+        cost=CostSummary(1, 1, 1), variants=(Variant("model.onnx", ("fake",), parity),),
+        parity=(parity,), files={}, tools={}, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip

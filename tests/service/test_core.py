@@ -4,32 +4,13 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from inference.manifest import (
-    CostSummary,
-    Manifest,
-    Parity,
-    Variant,
-    WeightsSource,
-)
-from measuring.input_spec import InputSpec
 from service.core import LocalCore
 from service.loading import Loaded
 from service.metrics import Metrics
 from service.seam import Answer, ModelInfo, Refusal
-from tests.service.fakes import POISON, FakeEngine, picture
+from tests.service.fakes import POISON, FakeEngine, manifest, picture
 
 pytestmark = pytest.mark.anyio
-
-
-def manifest() -> Manifest:
-    parity = Parity("golden", 16, 0.0, 1e-4, 1.0)
-    return Manifest(
-        id="tiny-onnx-fp32", name="tiny", network="tiny", format="onnx", precision="fp32",
-        input=InputSpec(size=2, resize=2), labels=("up", "down"),
-        weights=WeightsSource("untrained", "0" * 64, trained=False),
-        cost=CostSummary(1, 1, 1), variants=(Variant("model.onnx", ("fake",), parity),),
-        parity=(parity,), files={}, tools={}, created="2026-01-01T00:00:00+00:00",
-    )  # fmt: skip
 
 
 def core_with(engine: FakeEngine, *, capacity: int = 4) -> LocalCore:

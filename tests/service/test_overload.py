@@ -1,0 +1,163 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.service.client import png
+from tests.service.fakes import FakeEngine
+from tests.service.local_service import LocalService
+
+MakeService = Callable[..., LocalService]
+
+
+@pytest.fixture
+def make_service() -> Iterator[MakeService]:
+    services: list[LocalService] = []
+
+    def make(engine: FakeEngine, *, capacity: int = 4, **limits: float) -> LocalService:
+        services.append(LocalService(engine, capacity=capacity, **limits))
+        return services[-1]
+
+    yield make
+    for service in services:
+        service.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.002)
+
+
+def test_full_queue_is_refused_with_retry_after(make_service: MakeService) -> None:
+    engine = FakeEngine(held=True)
+    service = make_service(engine, capacity=2)
+    with ThreadPoolExecutor(3) as pool:
+        admitted = [pool.submit(service.client.post, "/v1/classify", png())]
+        engine.entered.acquire()
+        admitted += [pool.submit(service.client.post, "/v1/classify", png()) for _ in range(2)]
+        wait_for(lambda: service.pending() == 3)  # one in the engine, two waiting
+
+        refused = service.client.post("/v1/classify", png())
+
+        engine.let_go()
+        assert [future.result().status for future in admitted] == [200, 200, 200]
+    assert refused.status == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    assert "the queue is full: 2 of 2 images wait" in refused.error
+
+
+def test_too_many_requests_are_refused_at_the_door(make_service: MakeService) -> None:
+    engine = FakeEngine(held=True)
+    service = make_service(engine, requests=1)
+    with ThreadPoolExecutor(1) as pool:
+        admitted = pool.submit(service.client.post, "/v1/classify", png())
+        wait_for(lambda: service.pending() == 1)
+
+        refused = service.client.post("/v1/classify", png())
+
+        engine.let_go()
+        assert admitted.result().status == 200
+    assert refused.status == 503
+    assert "1 requests are in progress, the limit is 1" in refused.error
+    assert refused.headers["retry-after"] == "1"
+
+
+def test_deadline_that_passes_in_the_queue_is_answered_then(make_service: MakeService) -> None:
+    engine = FakeEngine(held=True)
+    service = make_service(engine)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(service.client.post, "/v1/classify", png())
+        wait_for(lambda: service.pending() == 1)
+
+        expired = service.client.post("/v1/classify", png(), X_Request_Timeout="0.05")
+
+        engine.let_go()
+        assert running.result().status == 200
+    assert expired.status == 504
+    assert "deadline passed" in expired.error
+    assert "receive;dur=" in expired.headers["server-timing"]
+    wait_for(lambda: service.pending() == 0)
+    assert engine.calls == [1]  # what expired never reached the engine
+
+
+def test_deadline_that_passes_in_the_body_is_answered_then(make_service: MakeService) -> None:
+    service = make_service(FakeEngine())
+    connection = service.connect()
+    connection.sendall(
+        b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        b"X-Request-Timeout: 0.05\r\n\r\nonly the beginning"
+    )
+
+    answer = connection.recv(65536)
+
+    connection.close()
+    assert answer.startswith(b"HTTP/1.1 504 ")
+    assert b"the deadline passed after 18 bytes of the body" in answer
+
+
+def test_client_that_goes_away_is_dropped_before_the_engine(make_service: MakeService) -> None:
+    engine = FakeEngine(held=True)
+    service = make_service(engine)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(service.client.post, "/v1/classify", png())
+        wait_for(lambda: service.pending() == 1)
+        body = png()
+        gone = service.connect()
+        gone.sendall(
+            b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        wait_for(lambda: service.pending() == 2)
+
+        gone.close()
+
+        wait_for(lambda: service.pending() == 1)
+        engine.let_go()
+        assert running.result().status == 200
+    assert engine.calls == [1]
+    text = service.client.get("/metrics").data.decode()
+    assert 'stride_requests_total{model="tiny-onnx-fp32",outcome="cancelled"} 1.0' in text
+    assert 'reason="CANCELED"} 1' in text
+
+
+def test_engine_that_fails_answers_500_and_the_next_request_is_served(
+    make_service: MakeService,
+) -> None:
+    from tests.service.client import encode
+    from tests.service.fakes import POISON, picture
+
+    service = make_service(FakeEngine())
+
+    failed = service.client.post("/v1/classify", encode(picture(POISON)[0]))
+
+    assert failed.status == 500
+    assert "the engine failed on this request: poisoned picture" in failed.error
+    assert service.client.post("/v1/classify", encode(picture(1)[0])).status == 200
+
+
+def test_bodies_that_would_fill_the_memory_are_refused(make_service: MakeService) -> None:
+    service = make_service(FakeEngine(), held_bytes=100)
+
+    reply = service.client.post("/v1/classify", b"x" * 200)
+
+    assert reply.status == 503
+    assert "memory set aside" in reply.error
+
+
+def test_unready_service_says_why_and_refuses(make_service: MakeService) -> None:
+    service = make_service(FakeEngine())
+    service.core.announce_drain()
+
+    ready = service.client.get("/readyz")
+    answer = service.client.post("/v1/classify", png())
+
+    assert ready.status == 503
+    assert "draining" in ready.error
+    assert ready.headers["retry-after"] == "1"
+    assert answer.status == 200  # announced, not closed: still served
+    assert answer.headers["connection"] == "close"
+    assert service.client.get("/healthz").status == 200
