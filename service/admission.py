@@ -1,6 +1,7 @@
 """How many inference requests the front works on, and when it stops taking new ones."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,10 +17,17 @@ class Admission:
         self._closed = False
         self._empty = asyncio.Event()
         self._empty.set()
+        self._last_arrival = 0.0
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since somebody was last at the door, let in or not."""
+        return time.perf_counter() - self._last_arrival
 
     @contextmanager
     def request(self) -> Iterator[None]:
         """Around everything a request does; raises RefusedError at the door."""
+        self._last_arrival = time.perf_counter()
         if self._closed:
             raise RefusedError("the service is shutting down; send it elsewhere", retry_after=1.0)
         if self._inside >= self._limit:

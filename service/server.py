@@ -2,7 +2,8 @@
 
 The end has three phases. Announced: /readyz says no and every answer carries
 `Connection: close`, while requests are still served, so that balancers move on. Closed: new
-requests get 503, those inside are finished. Then the socket closes and the engines end.
+requests get 503, those inside are finished. Once nobody comes any more the socket closes and the
+engines end.
 """
 
 import asyncio
@@ -24,6 +25,10 @@ from service.settings import Limits, Settings
 log = logging.getLogger("stride.serve")
 
 BACKLOG = 2048
+QUIET = 0.5
+"""Seconds without a request after which nobody is expected any more."""
+PATIENCE = 5.0
+"""Seconds to wait for that at the most."""
 
 
 def serve(settings: Settings) -> None:
@@ -80,8 +85,6 @@ async def _serve(settings: Settings, chosen: tuple[Chosen, ...], listener: socke
     )
     server = DrainingServer(config, core, front.admission, limits)
     loading = asyncio.create_task(_load(server, core, chosen, limits))
-    host, port = listener.getsockname()[:2]
-    log.info("listening url=http://%s:%d models=%d", host, port, len(chosen))
     await server.serve(sockets=[listener])
     front.decoder.close()
     await core.drain()
@@ -112,6 +115,12 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         self._drain: asyncio.Task[None] | None = None
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            host, port = listener.getsockname()[:2]
+            log.info("listening url=http://%s:%d", f"[{host}]" if ":" in host else host, port)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  uvicorn's
         self._loop.call_soon_threadsafe(self._on_signal, signal.Signals(sig).name)
 
@@ -131,4 +140,12 @@ class DrainingServer(uvicorn.Server):
                 await self._admission.close()
         except TimeoutError:
             log.exception("requests unfinished after grace=%g seconds", self._limits.grace)
+        await self._turn_away_the_last()
         self.should_exit = True
+
+    async def _turn_away_the_last(self) -> None:
+        """Whoever comes now is told 503. A socket closed under a client in the middle of
+        connecting would only reset it, so wait until nobody comes any more, within reason."""
+        patience = self._loop.time() + PATIENCE
+        while self._admission.quiet < QUIET and self._loop.time() < patience:
+            await asyncio.sleep(QUIET / 5)
