@@ -72,15 +72,17 @@ def read_artifact(directory: Path) -> Artifact:
 def find_artifacts(repository: Path) -> tuple[Found, ...]:
     """Every directory of the repository by name; a broken one comes with its error.
 
-    Hidden directories are skipped: that is where exports are built. Raises ArtifactError if the
-    repository itself cannot be listed.
+    Hidden directories are skipped: that is where exports are built. A repository that does not
+    exist yet holds nothing; raises ArtifactError for one that cannot be listed.
     """
     try:
         directories = sorted(entry for entry in repository.iterdir() if _is_candidate(entry))
+    except FileNotFoundError:
+        return ()
     except OSError as error:
         raise ArtifactError(
             f"repository {repository} cannot be listed ({error.strerror}), expected a directory "
-            "of artifacts; create one with `stride export` or choose another with --repository"
+            "of artifacts; choose another with --repository"
         ) from error
     return tuple(Found(entry.name, _try_read(entry)) for entry in directories)
 

@@ -51,13 +51,17 @@ class Variant:
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """Where the weights came from (`url`, file name or `untrained`) and whether they learnt."""
+    """Where the weights came from (`url`, file name or `untrained`) and whether they learnt.
+
+    `input_spec_source`: `given`, or whose published preprocessing stands in.
+    """
 
     source: str
     sha256: str
     trained: bool
     licence: str | None = None
     published_top1: float | None = None
+    input_spec_source: str | None = None
 
 
 @dataclass(frozen=True)

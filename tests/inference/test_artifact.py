@@ -138,9 +138,14 @@ def test_find_artifacts_copy_under_another_name_is_an_error(artifact_directory: 
     assert "rename it to mean-colour-onnx-fp32" in str(found.artifact)
 
 
-def test_find_artifacts_of_no_repository_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"cannot be listed .*stride export"):
-        find_artifacts(tmp_path / "nowhere")
+def test_find_artifacts_of_a_repository_that_is_not_there_yet(tmp_path: Path) -> None:
+    assert find_artifacts(tmp_path / "artifacts") == ()
+
+
+def test_find_artifacts_of_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").write_text("a file")
+    with pytest.raises(ArtifactError, match=r"cannot be listed .*--repository"):
+        find_artifacts(tmp_path / "artifacts")
 
 
 @pytest.mark.parametrize(
