@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
 
 import click
 
@@ -17,7 +18,7 @@ Answer = dict[str, Any]
 Classify = Callable[[bytes], Answer]
 
 
-@click.command()
+@click.command(short_help="Classify pictures, here or through a service.")
 @click.argument(
     "images",
     metavar="IMAGE...",
@@ -88,7 +89,7 @@ def _over_http(url: str, model: str | None, k: int) -> Classify:
 
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), retries=False)
     fields = {"k": str(k)} | ({"model": model} if model else {})
-    address = f"{url.rstrip('/')}/v1/classify?{urllib3.request.urlencode(fields)}"
+    address = f"{url.rstrip('/')}/v1/classify?{urlencode(fields)}"
 
     def classify(data: bytes) -> Answer:
         try:

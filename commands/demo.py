@@ -7,7 +7,7 @@ import click
 from commands import options
 
 
-@click.command()
+@click.command(short_help="The whole path in one go, ending in a table.")
 @click.option(
     "--weights",
     default="auto",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from models import Cost, Weights
 
 
-@click.command()
+@click.command(short_help="List the networks, their cost, and what is exported.")
 @options.repository
 @options.as_json
 def command(repository: Path, as_json: bool) -> None:

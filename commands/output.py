@@ -1,5 +1,6 @@
 """What commands print: results on standard output, progress on standard error."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-results = Console(highlight=False)
+# Piped into a file or another program, nothing is cut off at 80 columns.
+results = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 progress = Console(stderr=True, highlight=False)
 
 
@@ -20,8 +22,7 @@ def print_json(document: Any) -> None:
 def print_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = ""
 ) -> None:
-    """Columns whose heading starts with `>` are aligned to the right. Piped into a file or
-    another program, nothing is cut off."""
+    """Columns whose heading starts with `>` are aligned to the right."""
     table = Table(box=box.SIMPLE_HEAD, caption=caption or None, caption_justify="left")
     for column in columns:
         right = column.startswith(">")
@@ -32,5 +33,4 @@ def print_table(
         )
     for row in rows:
         table.add_row(*row)
-    width = None if results.is_terminal else max(results.width, 200)
-    results.print(table, width=width)
+    results.print(table)

@@ -32,7 +32,9 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> P
     return path
 
 
-@click.command(context_settings={"auto_envvar_prefix": "STRIDE"})
+@click.command(
+    short_help="Serve artifacts over HTTP.", context_settings={"auto_envvar_prefix": "STRIDE"}
+)
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),

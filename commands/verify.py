@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from inference.verify_artifact import ArtifactReport
 
 
-@click.command()
+@click.command(short_help="Check that artifacts still answer as their network did.")
 @click.argument("artifacts", metavar="ARTIFACT...", nargs=-1, required=True)
 @click.option(
     "--runtime",
