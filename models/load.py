@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from measuring.errors import InputError
+from measuring.errors import InputError, MissingError
 from measuring.input_spec import InputSpec
 from models.catalog import create
 from models.checkpoint import SUFFIXES, classes_in, load_state, read_state
@@ -115,7 +115,12 @@ def _pretrained(row: Weights, num_classes: int | None) -> _Found:
         )
     path = fetch(row)
     network = create(row.network)
-    load_state(network, read_state(path))
+    try:
+        load_state(network, read_state(path))
+    except InputError as error:
+        if not row.sha256_prefix:  # nothing else could have told: a login page, say
+            path.unlink()
+        raise MissingError(f"{row.url} is not the weights of {row.network}: {error}") from error
     return _Found(
         network.float().eval(),
         IMAGENET_CLASSES,

@@ -107,7 +107,7 @@ def _start(response: urllib3.BaseHTTPResponse, held: int) -> int | None:
 def _write(response: urllib3.BaseHTTPResponse, partial: Path, start: int) -> None:
     length = response.headers.get("Content-Length", "")
     total = start + int(length) if length.isdecimal() else None
-    _bound(total or 0)
+    _bound(total or 0, partial)
     received = start
     with ExitStack() as stack:
         file = stack.enter_context(partial.open("ab" if start else "wb"))
@@ -116,7 +116,7 @@ def _write(response: urllib3.BaseHTTPResponse, partial: Path, start: int) -> Non
         try:
             for chunk in response.stream(_CHUNK, decode_content=False):
                 received += len(chunk)
-                _bound(received)
+                _bound(received, partial)
                 file.write(chunk)
                 bar.update(task, completed=received)
         except HTTPError as error:
@@ -127,8 +127,9 @@ def _write(response: urllib3.BaseHTTPResponse, partial: Path, start: int) -> Non
         raise _CutError(f"cut after {received} of {total} bytes")
 
 
-def _bound(size: int) -> None:
+def _bound(size: int, partial: Path) -> None:
     if size > MAX_BYTES:
+        partial.unlink(missing_ok=True)
         raise MissingError(f"the file has {size} bytes, more than the {MAX_BYTES} allowed")
 
 

@@ -32,7 +32,7 @@ BLUR = 2.0  # a filter's constant part, relative to its noise
 # Two classes compete for each direction of difference, the rest are spread as in trained networks,
 # whose top answer stands out from logits with a standard deviation of 1 to 3.
 DIRECTIONS = 16
-STRONG, WEAK = 6.0, 1.5
+STRONG, WEAK = 5.0, 1.2
 
 
 def calibrate(
@@ -154,8 +154,10 @@ def _look_along_differences(
     axis = centre / centre.norm().clamp(min=1e-12)
     differences -= (differences @ axis)[:, None] * axis
     _, strength, directions = torch.linalg.svd(differences, full_matrices=False)
-    count = min(DIRECTIONS, classes)
-    unit = directions[:count] * (len(known) ** 0.5 / strength[:count, None])
+    real = int((strength > 0.01 * strength[0]).sum())  # the rest is rounding
+    count = max(1, min(DIRECTIONS, classes, real))
+    scale = len(known) ** 0.5 / strength[:count].clamp(min=1e-9)
+    unit = directions[:count] * scale[:, None]
     mixture = torch.randn(classes, count, generator=generator, dtype=torch.float64)
     mixture *= WEAK / count**0.5
     strong = torch.randperm(classes, generator=generator)[: 2 * count]
