@@ -1,0 +1,142 @@
+"""Where the demo's weights come from, and the artifacts made of them: published checkpoints,
+digits learnt on the spot, or none that ever learnt."""
+
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.command import python, run_command, stride
+from demo.pictures import Picture, held_out, photographs
+from demo.screen import Screen
+from measuring.errors import CheckError, MissingError
+
+NETWORKS = ("fasternet_t0", "mobilenet_v2", "shufflenet_v2_x1_0")
+SEED = 0
+REQUESTS = 700  # per network, at least: enough to claim a 99th percentile
+TRAINER = Path(__file__).resolve().parent.parent / "examples" / "digits" / "train.py"
+EXPORT_LIMIT = 900.0  # seconds, downloads included
+TRAINING_LIMIT = 1800.0
+_MISSING = MissingError.exit_code
+_MOST_HEADER = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Artifacts that can be served, and what to send them."""
+
+    kind: str
+    repository: Path
+    models: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+
+
+def prepare(weights: str, directory: Path, screen: Screen) -> Prepared:
+    """`weights`: auto, pretrained, digits or untrained; all files under `directory`.
+
+    Raises MissingError for weights that cannot be had and CheckError for a command that failed.
+    """
+    if weights == "digits":
+        return _digits(directory / "digits", screen)
+    if weights == "untrained":
+        return _imagenet(weights, directory / weights, screen)
+    screen.step("Export with the published ImageNet weights")
+    try:
+        return _imagenet("pretrained", directory / "pretrained", screen)
+    except MissingError as error:
+        if weights == "pretrained":
+            raise
+        screen.note(f"{error}; going on with digits, trained here.")
+    return _digits(directory / "digits", screen)
+
+
+def _imagenet(weights: str, directory: Path, screen: Screen) -> Prepared:
+    repository = directory / "artifacts"
+    if weights == "untrained":
+        screen.step("Export with weights that never learnt")
+    command = stride("export", *NETWORKS, "--weights", weights, "--repository", repository)
+    code = run_command(command, screen, timeout=EXPORT_LIMIT)
+    if code == _MISSING:
+        raise MissingError(f"the {weights} weights cannot be had, as `{command.line}` says above")
+    _require_success(code, command.line)
+    return Prepared(weights, repository, _ids(), _repeated(photographs(directory / "pictures")))
+
+
+def _digits(directory: Path, screen: Screen) -> Prepared:
+    repository = directory / "artifacts"
+    screen.step("Train on scikit-learn's handwritten digits, 40 % of them held out")
+    _train(directory, repository, screen)
+    screen.step("Export: fold, convert, and prove that the answers are the same")
+    for network in NETWORKS:
+        command = stride(
+            *("export", network, "--weights", _checkpoint(directory, network)),
+            *("--labels", directory / "labels.txt", "--input-spec", directory / "input.toml"),
+            *("--repository", repository),
+        )
+        _require_success(run_command(command, screen, timeout=EXPORT_LIMIT), command.line)
+    return Prepared("digits", repository, _ids(), held_out(directory / "held_out"))
+
+
+def _train(directory: Path, repository: Path, screen: Screen) -> None:
+    """What an earlier run with the same seed has left is used again."""
+    wanted = [name for name in NETWORKS if not _was_trained(_checkpoint(directory, name), name)]
+    command = python(_shortest(TRAINER), *wanted, "--out", directory, "--seed", SEED)
+    if not wanted:
+        screen.note(
+            f"Done by an earlier run, seed {SEED}: the checkpoints in {directory} are used again."
+        )
+        return
+    if not TRAINER.is_file():
+        raise MissingError(
+            f"{TRAINER} is not there: the digits demo runs from a source checkout; "
+            "clone the repository, or choose --weights pretrained or --weights untrained"
+        )
+    _require_success(run_command(command, screen, timeout=TRAINING_LIMIT), command.line)
+    # An id stays with its weights, so artifacts of replaced checkpoints have to go.
+    for network in wanted:
+        shutil.rmtree(repository / _id(network), ignore_errors=True)
+
+
+def _was_trained(checkpoint: Path, network: str) -> bool:
+    facts = _facts(checkpoint)
+    return facts.get("network") == network and facts.get("seed") == str(SEED)
+
+
+def _facts(checkpoint: Path) -> dict[str, str]:
+    """What the header of a safetensors file says: eight bytes of length, then JSON. Empty where
+    there is no such file."""
+    try:
+        with checkpoint.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, _MOST_HEADER)))
+    except (OSError, ValueError):
+        return {}
+    facts: dict[str, str] = header.get("__metadata__", {})
+    return facts
+
+
+def _repeated(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    return pictures * math.ceil(REQUESTS / len(pictures))
+
+
+def _require_success(code: int, line: str) -> None:
+    if code != 0:
+        raise CheckError(f"`{line}` ended with exit code {code}; what it printed above tells why")
+
+
+def _shortest(path: Path) -> Path:
+    """Relative to where the command is typed, if it is below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _checkpoint(directory: Path, network: str) -> Path:
+    return directory / f"{network}.safetensors"
+
+
+def _id(network: str) -> str:
+    return f"{network}-onnx-fp32"
+
+
+def _ids() -> tuple[str, ...]:
+    return tuple(_id(network) for network in NETWORKS)
