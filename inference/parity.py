@@ -1,9 +1,10 @@
 """Whether two sets of logits are the same answers, and how far apart they may be.
 
-How much rounding to float32 moves the logits depends on the network: from 1e-6 of their spread to
-1e-4 for a deep one that amplifies. So the fp32 bound is ten times what the original itself loses
-between float64 and float32, and at least 1e-5 of the spread. Another float32 runtime rounds in
-another order, by as much; TF32, fp16 and bf16 round 8,000 to 65,000 times coarser and are caught.
+How much rounding to float32 moves the logits depends on the network, by a factor of hundreds. So
+the fp32 bound is fifty times what the original itself loses between float64 and float32, and at
+least 1e-5 of the logits' spread. Correct float32 runtimes lose up to twelve times as much as the
+original, where their kernels approximate; TF32, fp16 and bf16 are at least forty bounds away.
+docs/decisions/parity-bound.md has the figures.
 
 Two classes that the reference puts so close together that arithmetic within the bound can swap
 them are a tie, and an engine that prefers the other one agrees. A lead above 1 % of the spread is
@@ -35,7 +36,7 @@ class Tolerance:
     spread: float
 
 
-TOLERANCES: dict[Precision, Tolerance] = {"fp32": Tolerance(loss=10.0, spread=1e-5)}
+TOLERANCES: dict[Precision, Tolerance] = {"fp32": Tolerance(loss=50.0, spread=1e-5)}
 
 
 def bound_for(precision: Precision, *, exact: AnyLogits, rounded: AnyLogits) -> float:
