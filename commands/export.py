@@ -72,7 +72,7 @@ def command(**values: Any) -> None:
     """
     from commands.output import print_json, print_table
 
-    order = _Order(**{key: value for key, value in values.items() if key != "as_json"})
+    order = _checked(**{key: value for key, value in values.items() if key != "as_json"})
     made = [artifact for network in dict.fromkeys(order.networks)
             for artifact in _export(network, order)]  # fmt: skip
     if values["as_json"]:
@@ -102,6 +102,20 @@ class _Order:
                 f"--name {self.name} is for one network, received {len(self.networks)}; "
                 "export them one by one"
             )
+
+
+def _checked(**values: Any) -> _Order:
+    """The order, refused before anything is downloaded or built if a word of it is wrong."""
+    from exporters.formats import exporter_for
+    from models import names, sketch
+
+    order = _Order(**values)
+    for network in set(order.networks) - set(names()):
+        sketch(network)  # raises, with the names
+    for format_ in order.formats:
+        for precision in order.precisions:
+            exporter_for(cast("Format", format_), cast("Precision", precision))
+    return order
 
 
 def _export(network: str, order: _Order) -> "list[tuple[Artifact, float]]":

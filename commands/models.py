@@ -1,5 +1,6 @@
 """`stride models`: what can be exported, what it costs, and what is exported already."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,14 +21,15 @@ def command(repository: Path, as_json: bool) -> None:
     which artifacts of them the repository holds.
 
     MACs are multiply-accumulates for one image at the published input size (the papers call them
-    FLOPs); intensity is MACs per byte of fp32 memory traffic, layer by layer.
+    FLOPs); MACs/byte is the arithmetic intensity: over the fp32 memory traffic, layer by layer.
+    --json has exact figures, addresses and licences.
     """
     from commands.output import print_json, print_table
-    from models import WEIGHTS, cost, create, names
+    from models import WEIGHTS, cost, names, sketch
 
     exported = _exported(repository)
     rows = [
-        _Row(name, cost(create(name), WEIGHTS[name].input_spec.size), WEIGHTS[name],
+        _Row(name, cost(sketch(name), WEIGHTS[name].input_spec.size), WEIGHTS[name],
              tuple(exported.get(name, ())))
         for name in names()
     ]  # fmt: skip
@@ -54,15 +56,20 @@ class _Row:
     def cells(self) -> tuple[str, ...]:
         return (
             self.network,
-            f"{self.cost.parameters:,}",
-            f"{self.cost.macs:,}",
+            f"{self.cost.parameters / 1e6:.2f} M",
+            f"{self.cost.macs / 1e6:,.1f} M",
             f"{self.cost.intensity:.1f}",
             f"{self.weights.input_spec.size}",
             f"{self.weights.top1:.1%}",
-            f"{self.weights.source}: {self.weights.name}",
+            f"{self.weights.source.partition(',')[0].rpartition('/')[2]} {self._recipe()}",
             ", ".join(id_ if trained else f"[{id_}: untrained]" for id_, trained in self.exported)
             .replace("[", r"\["),
         )  # fmt: skip
+
+    def _recipe(self) -> str:
+        """`v1`, `v2`: the publisher's own version where the name ends in one."""
+        found = re.search(r"V(\d)(\.\d)?$", self.weights.name, re.IGNORECASE)
+        return f"v{found.group(1)}" if found else ""
 
     def document(self) -> dict[str, object]:
         return {

@@ -29,7 +29,7 @@ def print_table(
         table.add_column(
             column.removeprefix(">"),
             justify="right" if right else "left",
-            no_wrap=not results.is_terminal,
+            overflow="fold",  # a narrow terminal breaks words; an id cut short is no use
         )
     for row in rows:
         table.add_row(*row)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 
+import torch
 from torch import nn
 
 from measuring.errors import InputError
@@ -65,6 +66,12 @@ def create(name: str, num_classes: int = 1000) -> nn.Module:
         hint = f"did you mean {near[0]}? " if near else ""
         raise InputError(f"unknown network {name!r}: {hint}expected one of {', '.join(names())}")
     return _BUILDERS[name](num_classes)
+
+
+def sketch(name: str, num_classes: int = 1000) -> nn.Module:
+    """`create` without values: shapes on the meta device, enough for `cost` and made in no time."""
+    with torch.device("meta"):
+        return create(name, num_classes)
 
 
 def names() -> tuple[str, ...]:

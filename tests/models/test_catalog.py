@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from measuring.errors import InputError
-from models.catalog import create, names
+from models.catalog import create, names, sketch
 
 LIGHT = {
     *(f"fasternet_{size}" for size in ("t0", "t1", "t2", "s", "m", "l")),
@@ -55,3 +55,11 @@ def test_create_refuses_a_name_like_no_other_without_an_offer() -> None:
 def test_create_refuses_less_than_one_class(num_classes: int) -> None:
     with pytest.raises(InputError, match=f"num_classes is {num_classes}, expected 1 or more"):
         create("resnet18", num_classes=num_classes)
+
+
+def test_sketch_has_the_shapes_of_the_network_and_no_values() -> None:
+    sketched = {key: value.shape for key, value in sketch("fasternet_t0", 7).state_dict().items()}
+    created = {key: value.shape for key, value in create("fasternet_t0", 7).state_dict().items()}
+
+    assert sketched == created
+    assert all(parameter.is_meta for parameter in sketch("fasternet_t0").parameters())

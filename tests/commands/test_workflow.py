@@ -1,0 +1,160 @@
+"""The commands one after the other, with a checkpoint of one's own, as a user would run them."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import cli
+from models import create
+from tests.service.client import png
+from tests.service.process import ServiceProcess
+
+NETWORK = "shufflenet_v2_x0_5"
+INPUT = 'size = 64\nresize = 72\ninterpolation = "bicubic"\nmean = [0.5, 0.5, 0.5]\n'
+Stride = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with seven classes, its labels and preprocessing, and three pictures."""
+    folder = tmp_path_factory.mktemp("work")
+    torch.manual_seed(0)
+    save_file(create(NETWORK, num_classes=7).state_dict(), folder / "mine.safetensors")
+    days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    (folder / "labels.txt").write_text("\n".join(days) + "\n")
+    (folder / "input.toml").write_text(INPUT)
+    (folder / "photo.png").write_bytes(png(1, 80))
+    (folder / "broken.png").write_bytes(png(1, 80)[:300])
+    return folder
+
+
+@pytest.fixture
+def stride(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Stride:
+    """Runs a command line in the folder; the exit code must be as said; gives what it printed."""
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        assert cli.run(list(arguments)) == code, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def exported(folder: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        arguments = f"export {NETWORK} --weights mine.safetensors --labels labels.txt"
+        assert cli.run([*arguments.split(), "--input-spec", "input.toml", "--name", "days"]) == 0
+    return folder / "artifacts" / "days-onnx-fp32"
+
+
+@pytest.fixture(scope="module")
+def service(exported: Path) -> Iterator[ServiceProcess]:
+    service = ServiceProcess(exported.parent, "--drain-delay", "0").wait_until_ready()
+    yield service
+    assert service.stop() == 0, service.text
+
+
+def test_export_writes_what_the_checkpoint_says(exported: Path) -> None:
+    manifest = json.loads((exported / "manifest.json").read_text())
+
+    assert manifest["labels"][0] == "monday"
+    assert len(manifest["labels"]) == 7
+    assert manifest["input"]["size"] == 64
+    assert manifest["input"]["mean"] == [0.5, 0.5, 0.5]
+    assert manifest["weights"]["trained"] is True
+    assert manifest["weights"]["source"].endswith("mine.safetensors")
+    assert manifest["network"] == NETWORK
+
+
+def test_models_lists_networks_and_what_is_exported(stride: Stride, exported: Path) -> None:
+    networks = {row["network"]: row for row in json.loads(stride("models", "--json"))["networks"]}
+
+    assert len(networks) == 24
+    assert networks[NETWORK]["parameters"] == 1_366_792
+    assert networks[NETWORK]["macs"] == 40_476_448
+    assert networks[NETWORK]["exported"] == [{"id": exported.name, "trained": True}]
+    table = stride("models")
+    assert "144.9 M" in table
+    assert exported.name in table
+
+
+def test_verify_replays_the_golden_pictures(stride: Stride, exported: Path) -> None:
+    assert "yes" in stride("verify", exported.name)
+    report = json.loads(stride("verify", str(exported), "--json"))["artifacts"][0]
+    assert report["holds"] is True
+    assert report["replayed"][0]["runtime"] == "onnxruntime"
+
+
+def test_classify_here_and_over_http_agree(
+    stride: Stride, exported: Path, service: ServiceProcess
+) -> None:
+    here = json.loads(stride("classify", "photo.png", "--json"))["images"][0]
+    there = json.loads(stride("classify", "photo.png", "--url", service.url, "--json"))["images"][0]
+
+    assert here["model"] == there["model"] == exported.name
+    for mine, theirs in zip(here["predictions"], there["predictions"], strict=True):
+        assert mine["label"] == theirs["label"]
+        assert mine["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
+
+
+def test_classify_goes_on_after_a_broken_picture(
+    stride: Stride, exported: Path, service: ServiceProcess
+) -> None:
+    for where in ((), ("--url", service.url)):
+        output = stride("classify", "broken.png", "photo.png", "absent.png", *where, code=2)
+
+        assert "broken PNG" in output
+        assert "day" in output
+        assert "cannot be read: No such file" in output
+
+
+def test_export_other_weights_under_the_same_name_is_refused(
+    stride: Stride, exported: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (NETWORK, "--weights", "untrained", "--name", "days", "--input-spec", "input.toml")
+
+    assert cli.run(["export", *arguments]) == 2
+
+    assert "days-onnx-fp32 exists with other weights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param("resnet18 mobilnet_v2", "did you mean mobilenet_v2?", id="unknown-network"),
+        pytest.param(f"{NETWORK} --weights absent.pth", "absent.pth", id="no-checkpoint"),
+        pytest.param(f"{NETWORK} --weights photo.png", ".safetensors", id="no-checkpoint-file"),
+        pytest.param(f"{NETWORK} --format coreml", "expected one of onnx, torch", id="format"),
+        pytest.param(f"{NETWORK} --precision fp8", "expected one of fp32", id="precision"),
+        pytest.param("resnet18 resnet50 --name both", "is for one network", id="name-for-two"),
+        pytest.param(
+            "mobilenet_v2 --weights mine.safetensors", "the checkpoint is not of mobilenet_v2",
+            id="checkpoint-of-another-network",
+        ),
+    ],
+)  # fmt: skip
+def test_export_refuses_with_a_message(
+    stride: Stride, capsys: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    assert cli.run(["export", *arguments.split()]) == 2
+
+    assert message in capsys.readouterr().err
+
+
+def test_export_untrained_is_marked_in_the_list(stride: Stride) -> None:
+    stride("export", NETWORK, "--weights", "untrained", "--input-spec", "input.toml",
+           "--format", "torch")  # fmt: skip
+
+    assert f"[{NETWORK}-torch-fp32: untrained]" in stride("models")
+    rows = json.loads(stride("models", "--json"))["networks"]
+    entries = [entry for row in rows for entry in row["exported"]]
+    assert {"id": f"{NETWORK}-torch-fp32", "trained": False} in entries

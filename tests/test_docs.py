@@ -1,0 +1,74 @@
+"""What the documents say is what the code has: settings, metrics, addresses, commands, links."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from cli import COMMANDS
+from commands.serve import command as serve
+from service.metrics import OUTCOMES, STAGES, Metrics
+from service.statistics import Statistics
+from service.triton_metrics import render
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+DOCUMENTS = (
+    [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    + sorted((ROOT / "docs").rglob("*.md"))
+    + sorted((ROOT / "examples").rglob("*.md"))
+)
+
+
+def test_readme_lists_every_setting_with_its_default() -> None:
+    rows = {
+        flag: cells
+        for line in README.splitlines()
+        if line.startswith("| `--")
+        for cells in [line.split("|")]
+        for flag in re.findall(r"--[a-z-]+", cells[1])
+    }
+    options = {parameter.opts[0]: parameter for parameter in serve.params}
+    assert set(rows) == set(options)
+    for flag, parameter in options.items():
+        default = parameter.default
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            assert (f"{default:g}" if isinstance(default, float) else str(default)) in rows[flag][2]
+
+
+def test_metrics_page_names_every_metric_stage_and_outcome() -> None:
+    metrics = Metrics(CollectorRegistry())
+    for family in metrics.registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        assert f"`{name}`" in METRICS, name
+        assert name in README, name
+    for stage in STAGES:
+        assert f"| {stage} |" in METRICS
+    for outcome in OUTCOMES:
+        assert f"| {outcome} |" in METRICS
+
+
+def test_metrics_page_names_every_metric_of_tritons() -> None:
+    text = render({"m": Statistics()}, {"m": 0})
+    for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE):
+        assert f"`{name}`" in METRICS, name
+
+
+def test_metrics_page_names_nothing_that_does_not_exist() -> None:
+    known = {family.name for family in Metrics(CollectorRegistry()).registry.collect()}
+    for name in re.findall(r"`(stride_[a-z_]+)`", METRICS + README):
+        assert name.removesuffix("_total") in known, name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readme_shows_every_command(command: str) -> None:
+    assert f"stride {command}" in README or f"make {command}" in README
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
