@@ -24,10 +24,10 @@ HELD_OUT = 0.4
 SIDE = 8  # pixels of a picture's side
 STROKE = 16  # the value of full ink
 
-# 8 x 8 pixels become 32 x 32: the networks halve the side five times, and want something to halve.
+# 8 x 8 pixels become 40 x 40: the networks halve the side five times, and want something to halve.
 # Mean and deviation are those of the pictures, the same for each channel: they are grey.
 INPUT_SPEC = InputSpec(
-    size=32, resize=32, interpolation="bilinear", mean=(0.305,) * 3, std=(0.376,) * 3
+    size=40, resize=40, interpolation="bilinear", mean=(0.305,) * 3, std=(0.376,) * 3
 )
 
 

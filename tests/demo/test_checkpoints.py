@@ -65,8 +65,8 @@ def test_auto_falls_back_to_digits_and_says_so(
     result = prepared("auto", tmp_path)
 
     assert (result.kind, len(result.pictures)) == ("digits", 10)
-    assert "cannot be had" in (shown := capfd.readouterr().err)
-    assert "going on with digits, trained here" in shown
+    assert "The published weights cannot be had" in (shown := capfd.readouterr().err)
+    assert "the networks learn handwritten digits here" in shown
 
 
 def test_pretrained_does_not_fall_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_companions_can_be_read(trained: Path) -> None:
     spec = read_input_spec(trained / "input.toml")
 
     assert read_labels(trained / "labels.txt", classes=10) == tuple("0123456789")
-    assert (spec.size, spec.resize, spec.interpolation) == (32, 32, "bilinear")
+    assert (spec.size, spec.resize, spec.interpolation) == (40, 40, "bilinear")
     assert (spec.mean, spec.std) == ((0.305,) * 3, (0.376,) * 3)
 
 
@@ -72,7 +72,7 @@ def test_held_out_picture_passes_through_the_service_path(trained: Path) -> None
     image_pixels = decode(path.read_bytes(), max_pixels=64)
     pixels = preprocess(image_pixels, read_input_spec(trained / "input.toml"))
 
-    assert pixels.shape == (32, 32, 3)
+    assert pixels.shape == (40, 40, 3)
     assert (pixels == pixels[:, :, :1]).all()
     assert pixels.max() > 128
 
