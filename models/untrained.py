@@ -134,12 +134,13 @@ def _take_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
 def _answer_with_unit_variance(
     layer: nn.Conv2d | nn.Linear, _: tuple[Tensor], output: Tensor
 ) -> Tensor:
-    bias = output.new_zeros(1) if layer.bias is None else layer.bias
-    bias = bias.view(-1, *(1,) * (output.ndim - 2))
-    response = output - bias
-    gain = 1 / response.std().clamp(min=1e-6)
+    bias = None if layer.bias is None else layer.bias.view(-1, *(1,) * (output.ndim - 2))
+    if bias is not None:
+        output.sub_(bias)
+    gain = 1 / output.std().clamp(min=1e-6)
     layer.weight.mul_(gain)
-    return response * gain + bias
+    output.mul_(gain)  # in place: the first maps of a large network fill the memory
+    return output if bias is None else output.add_(bias)
 
 
 def _look_along_differences(
