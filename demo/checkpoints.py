@@ -18,6 +18,10 @@ REQUESTS = 700  # per network, at least: enough to claim a 99th percentile
 TRAINER = Path(__file__).resolve().parent.parent / "examples" / "digits" / "train.py"
 EXPORT_LIMIT = 900.0  # seconds, downloads included
 TRAINING_LIMIT = 1800.0
+_IMAGENET_TITLES = {
+    "pretrained": "Export with the published ImageNet weights",
+    "untrained": "Export with weights that never learnt",
+}
 _MISSING = MissingError.exit_code
 _MOST_HEADER = 1 << 20  # bytes
 
@@ -39,31 +43,31 @@ def prepare(weights: str, directory: Path, screen: Screen) -> Prepared:
     """
     if weights == "digits":
         return _digits(directory / "digits", screen)
-    if weights == "untrained":
-        return _imagenet(weights, directory / weights, screen)
-    screen.step("Export with the published ImageNet weights")
+    kind = "pretrained" if weights == "auto" else weights
     try:
-        return _imagenet("pretrained", directory / "pretrained", screen)
+        repository = _export_imagenet(kind, directory / kind, screen)
     except MissingError:
-        if weights == "pretrained":
+        if weights != "auto":
             raise
         screen.note(
             "The published weights cannot be had, as it says above. Going on without them: "
             "the networks learn handwritten digits here, real pictures with a real accuracy."
         )
-    return _digits(directory / "digits", screen)
+        return _digits(directory / "digits", screen)
+    pictures = photographs(directory / kind / "pictures")
+    return Prepared(kind, repository, _ids(), pictures * math.ceil(REQUESTS / len(pictures)))
 
 
-def _imagenet(weights: str, directory: Path, screen: Screen) -> Prepared:
+def _export_imagenet(kind: str, directory: Path, screen: Screen) -> Path:
+    """The repository with the artifacts. Raises MissingError for weights that cannot be had."""
     repository = directory / "artifacts"
-    if weights == "untrained":
-        screen.step("Export with weights that never learnt")
-    command = stride("export", *NETWORKS, "--weights", weights, "--repository", repository)
+    screen.step(_IMAGENET_TITLES[kind])
+    command = stride("export", *NETWORKS, "--weights", kind, "--repository", repository)
     code = run_command(command, screen, timeout=EXPORT_LIMIT)
     if code == _MISSING:
-        raise MissingError(f"the {weights} weights cannot be had, as `{command.line}` says above")
+        raise MissingError(f"the {kind} weights cannot be had, as `{command.line}` says above")
     _require_success(code, command.line)
-    return Prepared(weights, repository, _ids(), _repeated(photographs(directory / "pictures")))
+    return repository
 
 
 def _digits(directory: Path, screen: Screen) -> Prepared:
@@ -117,10 +121,6 @@ def _facts(checkpoint: Path) -> dict[str, str]:
         return {}
     facts: dict[str, str] = header.get("__metadata__", {})
     return facts
-
-
-def _repeated(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
-    return pictures * math.ceil(REQUESTS / len(pictures))
 
 
 def _require_success(code: int, line: str) -> None:
