@@ -106,21 +106,15 @@ def _train(directory: Path, repository: Path, screen: Screen) -> None:
 
 
 def _was_trained(checkpoint: Path, network: str) -> bool:
-    facts = _facts(checkpoint)
-    return facts.get("network") == network and facts.get("seed") == str(SEED)
-
-
-def _facts(checkpoint: Path) -> dict[str, str]:
-    """What the header of a safetensors file says: eight bytes of length, then JSON. Empty where
-    there is no such file."""
+    """Whether the header of a safetensors file (eight bytes of length, then JSON) says so."""
     try:
         with checkpoint.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(min(length, _MOST_HEADER)))
-    except (OSError, ValueError):
-        return {}
-    facts: dict[str, str] = header.get("__metadata__", {})
-    return facts
+        facts = json.loads(header["__metadata__"]["training"])
+        return bool(facts["network"] == network and facts["seed"] == SEED)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _require_success(code: int, line: str) -> None:

@@ -7,6 +7,7 @@ on the seed alone, and not on how many cores there are.
 """
 
 import argparse
+import json
 import multiprocessing
 import sys
 import time
@@ -98,17 +99,18 @@ def train_network(job: Job, sender: Connection) -> None:
 
 
 def _save(job: Job, network: torch.nn.Module, accuracy: float) -> Path:
-    """Whole or not at all. The facts in the header tell a later run what this file is."""
+    """Whole or not at all. The facts in the header tell a later run what this file is; they are
+    one entry, because several are written in any order and equal weights shall be equal files."""
     path = job.directory / f"{job.network}.safetensors"
     partial = path.with_suffix(".partial")
     state = {key: tensor.contiguous() for key, tensor in network.state_dict().items()}
     facts = {
         "network": job.network,
-        "epochs": str(job.recipe.epochs),
-        "seed": str(job.seed),
-        "held_out_top1": f"{accuracy:.4f}",
+        "epochs": job.recipe.epochs,
+        "seed": job.seed,
+        "held_out_top1": round(accuracy, 4),
     }
-    save_file(state, partial, metadata=facts)
+    save_file(state, partial, metadata={"training": json.dumps(facts)})
     return partial.replace(path)
 
 

@@ -93,7 +93,7 @@ def test_digits_trains_only_what_is_not_there(
                ".write_text(' '.join(sys.argv[1:-4]))")  # fmt: skip
     digits = tmp_path / "digits"
     write_trained_before(digits, pictures=10)
-    write_checkpoint(digits / "mobilenet_v2.safetensors", network="mobilenet_v2", seed="7")
+    write_checkpoint(digits / "mobilenet_v2.safetensors", network="mobilenet_v2", seed=7)
     (digits / "fasternet_t0.safetensors").unlink()
     for network in NETWORKS:
         (digits / "artifacts" / f"{network}-onnx-fp32").mkdir(parents=True)
@@ -131,6 +131,7 @@ def test_trainer_is_where_the_demo_looks_for_it() -> None:
         pytest.param(b"", id="empty"),
         pytest.param(b"\xff" * 40, id="no-header"),
         pytest.param((2).to_bytes(8, "little") + b"{}", id="no-facts"),
+        pytest.param((2).to_bytes(8, "little") + b"[]", id="no-table"),
     ],
 )
 def test_damaged_checkpoint_is_trained_anew(content: bytes, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from demo.checkpoints import NETWORKS, SEED
 
 
-def write_checkpoint(path: Path, **facts: str) -> None:
+def write_checkpoint(path: Path, **facts: object) -> None:
     """The header of a safetensors file that holds no tensors."""
-    header = json.dumps({"__metadata__": facts}).encode()
+    header = json.dumps({"__metadata__": {"training": json.dumps(facts)}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header)
 
 
@@ -19,4 +19,4 @@ def write_trained_before(directory: Path, *, pictures: int, seed: int = SEED) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(str(index % 10).encode())
     for network in NETWORKS:
-        write_checkpoint(directory / f"{network}.safetensors", network=network, seed=str(seed))
+        write_checkpoint(directory / f"{network}.safetensors", network=network, seed=seed)
