@@ -5,6 +5,7 @@ Exit codes: 0 all well; 1 a bound or check failed; 2 wrong usage or input; 3 som
 missing or cannot be reached; 130 interrupted.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -40,6 +41,9 @@ def stride() -> None:
 
 def main() -> None:
     """Entry point of the installed `stride`."""
+    # Read when PyTorch's OpenMP starts. Threads that spin while they wait take the cores that
+    # others compute on: with one core busy elsewhere, an export takes four times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.exit(run(sys.argv[1:]))
 
 
