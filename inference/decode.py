@@ -22,22 +22,22 @@ from inference.colour import to_rgb
 from inference.errors import BrokenImageError, ImageTooLargeError, UnsupportedImageError
 from inference.image_header import ImageHeader
 
+# The longest that a JPEG can be. Decoding goes row by row: one pixel wide and millions high costs
+# several times what as many pixels in a square do.
+MOST_SIDE = 65_535
+
 
 def decode(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
     """A file's bytes -> (H, W, 3) RGB, upright as its EXIF orientation says, transparency on white,
     the first picture of an animation. The array is read-only.
 
     Raises UnsupportedImageError for any other type, ImageTooLargeError when the header tells more
-    than `max_pixels` (then nothing is decoded) and BrokenImageError for damaged files.
+    than `max_pixels` or a side above MOST_SIDE (then nothing is decoded) and BrokenImageError for
+    damaged files.
     """
     kind = _recognise(data)
     header = kind.read_header(data)
-    pixels = header.width * header.height
-    if pixels > max_pixels:
-        raise ImageTooLargeError(
-            f"image too large: {header.width:,} x {header.height:,} = {pixels:,} pixels, "
-            f"expected at most {max_pixels:,}; scale it down before sending"
-        )
+    _require_bounded(header, max_pixels)
     try:
         with kind.open(BytesIO(header.essence)) as image:
             image.load()
@@ -106,6 +106,20 @@ def _recognise(data: bytes) -> _Kind:
         f"unsupported image: got {len(data):,} bytes starting with {data[:8]!r}{looks_like}, "
         "expected JPEG, PNG or WebP"
     )
+
+
+def _require_bounded(header: ImageHeader, max_pixels: int) -> None:
+    pixels = header.width * header.height
+    if pixels > max_pixels:
+        raise ImageTooLargeError(
+            f"image too large: {header.width:,} x {header.height:,} = {pixels:,} pixels, "
+            f"expected at most {max_pixels:,}; scale it down before sending"
+        )
+    if max(header.width, header.height) > MOST_SIDE:
+        raise ImageTooLargeError(
+            f"image too large: {header.width:,} x {header.height:,} pixels, expected sides of at "
+            f"most {MOST_SIDE:,}; cut it into parts before sending"
+        )
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -7,18 +7,25 @@ from inference.image_header import MOST_PARTS, UPRIGHT, ImageHeader, read_orient
 
 SIGNATURE = b"\xff\xd8\xff"
 
-_NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff])")  # over fill bytes and what stands between
+# Over fill bytes, what stands between segments, and markers that have no segment: restarts, say.
+# Without a repetition, so that no run of bytes makes the search go back.
+_NEXT_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
-_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _START_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}
 _JFIF, _EXIF, _ADOBE = 0xE0, 0xE1, 0xEE  # of the application segments, only these matter
-_MOST_SCANS = 500  # each is a pass over all pixels; progressive encoders write about ten
+
+# A scan is a pass over all pixels, and may be a few bytes long. Progressive encoders write 6 for
+# grey, 10 for colour and 18 for CMYK; a billion pixels passed over take about a second.
+_ALWAYS_ALLOWED_SCANS = 20
+_MOST_SCANS = 100
+_MOST_PIXELS_PASSED = 1_000_000_000
 
 
 def read_jpeg_header(data: bytes) -> ImageHeader:
-    """Raises BrokenImageError where the size is missing, told twice, or zero."""
+    """Raises BrokenImageError where the size is missing, told twice, or zero, and for more scans
+    than a picture of its size has."""
     kept = [data[:2]]
     size: tuple[int, int] | None = None
     orientation: int | None = None
@@ -42,15 +49,11 @@ def read_jpeg_header(data: bytes) -> ImageHeader:
 
 def _next_segment(data: bytes, position: int) -> tuple[int, int, int]:
     """Marker, start (of the marker) and end of the first segment at or after `position`."""
-    while found := _NEXT_MARKER.search(data, position):
-        marker, start = found[1][0], found.end() - 2
-        if marker in _WITHOUT_LENGTH:
-            position = found.end()
-            continue
+    if found := _NEXT_MARKER.search(data, position):
+        marker, start = found[1][0], found.start()
         length = int.from_bytes(data[start + 2 : start + 4])
-        if marker == _END_OF_IMAGE or length < 2 or start + 2 + length > len(data):
-            break
-        return marker, start, start + 2 + length
+        if marker != _END_OF_IMAGE and length >= 2 and start + 2 + length <= len(data):
+            return marker, start, start + 2 + length
     raise BrokenImageError(
         f"broken JPEG: its {len(data):,} bytes end before the pixels begin; send the whole file"
     )
@@ -75,6 +78,25 @@ def _finished(
 ) -> ImageHeader:
     if size is None or 0 in size:
         raise BrokenImageError("broken JPEG: its header tells no size")
-    if scans.count(b"\xff\xda") > _MOST_SCANS:
-        raise BrokenImageError(f"broken JPEG: it has more than {_MOST_SCANS} scans")
-    return ImageHeader(*size, orientation, b"".join([*kept, scans]))
+    width, height = size
+    affordable = min(_MOST_PIXELS_PASSED // (width * height), _MOST_SCANS)
+    allowed = max(affordable, _ALWAYS_ALLOWED_SCANS)
+    if (count := _count_scans(scans)) > allowed:
+        raise BrokenImageError(
+            f"broken JPEG: it passes over its {width:,} x {height:,} pixels in {count} scans, "
+            f"expected at most {allowed}; save it anew"
+        )
+    return ImageHeader(width, height, orientation, b"".join([*kept, scans]))
+
+
+def _count_scans(scans: bytes) -> int:
+    """Up to the end of the picture: cameras append films, in which any bytes occur."""
+    count, position = 0, 0
+    for _ in range(MOST_PARTS):
+        found = _NEXT_MARKER.search(scans, position)
+        if found is None or found[1][0] == _END_OF_IMAGE:
+            return count
+        count += found[1][0] == _START_OF_SCAN
+        length = int.from_bytes(scans[found.end() : found.end() + 2])
+        position = found.end() + max(length, 2)
+    raise BrokenImageError(f"broken JPEG: more than {MOST_PARTS:,} segments among its pixels")

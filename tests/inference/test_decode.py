@@ -172,13 +172,6 @@ def test_decode_of_a_jpeg_that_tells_two_sizes_is_refused() -> None:
         decode(data[:frame] + data[frame : frame + 19] + huge + data[frame + 19 :], max_pixels=1000)
 
 
-def test_decode_of_a_jpeg_with_endless_scans_is_refused() -> None:
-    data = encoded("JPEG", progressive=True)
-    scan = data[data.rindex(b"\xff\xda") : -2]
-    with pytest.raises(BrokenImageError, match="more than 500 scans"):
-        decode(data[:-2] + scan * 500 + data[-2:], max_pixels=1000)
-
-
 @pytest.mark.parametrize(
     ("data", "told"),
     [
