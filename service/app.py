@@ -36,8 +36,7 @@ def create_app(front: Front, metrics: Metrics) -> FastAPI:
     app.add_exception_handler(StrideError, _on_stride_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_unexpected)
-    app.add_middleware(ExchangeMiddleware, core=front.core, metrics=metrics)
+    app.add_middleware(ExchangeMiddleware, core=front.core, metrics=metrics, inference=v1.INFERENCE)
     return app
 
 
@@ -83,7 +82,3 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     where = f"{request.method} {request.url.path[:128]}"
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
     return _error(status_code, f"{where}: {phrase}; the addresses are listed at /docs", headers)
-
-
-async def _on_unexpected(_: Request, __: Exception) -> Response:
-    return _error(500, "an unexpected error in the service; its log has the details")

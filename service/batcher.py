@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +20,18 @@ from service.job import Batch, Job, Slice
 from service.seam import Priority, Refusal
 
 BatchObserver = Callable[[Batch], None]
+Result = Logits | Exception
+
+
+@dataclass(frozen=True)
+class QueueRules:
+    """`capacity`: images that may wait; `classes`: logits per image; `seconds_per_image`: the
+    first guess at an engine's speed, corrected by every batch."""
+
+    max_batch: int
+    capacity: int
+    classes: int
+    seconds_per_image: float = 0.0
 
 
 class Batcher:
@@ -29,19 +42,18 @@ class Batcher:
     """
 
     def __init__(
-        self, engines: Sequence[Engine], *, max_batch: int, capacity: int, observe: BatchObserver
+        self, engines: Sequence[Engine], queue: QueueRules, observe: BatchObserver
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._engines = engines
-        self._max_batch = max_batch
-        self._capacity = capacity
+        self._rules = queue
         self._observe = observe
         self._lanes: tuple[deque[Job], ...] = tuple(deque() for _ in Priority)
         self._changed = threading.Condition()
         self._waiting = 0
         self._open_jobs = 0
         self._draining = False
-        self._seconds_per_image = 0.0
+        self._seconds_per_image = queue.seconds_per_image
         self._threads = [
             threading.Thread(target=self._serve, args=(engine,), name=f"instance-{i}", daemon=True)
             for i, engine in enumerate(engines)
@@ -64,8 +76,10 @@ class Batcher:
         with self._changed:
             if self._draining:
                 return Refusal("draining", "the service is shutting down", retry_after=1.0)
-            if self._waiting + job.images > self._capacity:
+            if self._waiting + job.images > self._rules.capacity:
                 return self._full(job.images)
+            if refusal := self._late(job.deadline):
+                return refusal
             self._lanes[priority].append(job)
             self._waiting += job.images
             self._open_jobs += 1
@@ -92,13 +106,28 @@ class Batcher:
             engine.close()
 
     def _full(self, images: int) -> Refusal:
-        wait = self._waiting * self._seconds_per_image / len(self._engines)
         return Refusal(
             "full",
-            f"the queue is full: {self._waiting} of {self._capacity} images wait and this request "
-            f"brings {images}; come again after Retry-After, or raise --queue-capacity",
-            retry_after=max(wait, 0.001),
+            f"the queue is full: {self._waiting} of {self._rules.capacity} images wait and this "
+            f"request brings {images}; come again after Retry-After, or raise --queue-capacity",
+            retry_after=self._wait(),
         )
+
+    def _late(self, deadline: float) -> Refusal | None:
+        """Said at once, where waiting would only end in a passed deadline."""
+        wait, left = self._wait(), deadline - time.perf_counter()
+        if wait <= left:
+            return None
+        return Refusal(
+            "late",
+            f"the deadline is out of reach: {self._waiting} images wait, about {wait:.3f} seconds "
+            f"of work, and {max(left, 0):.3f} are left; come again after Retry-After",
+            retry_after=wait - left,
+        )
+
+    def _wait(self) -> float:
+        """Seconds until an image queued now would begin."""
+        return self._waiting * self._seconds_per_image / len(self._engines)
 
     def _closed(self, _: object) -> None:
         self._open_jobs -= 1
@@ -106,9 +135,7 @@ class Batcher:
     def _serve(self, engine: Engine) -> None:
         while (slices := self._take()) is not None:
             batch = Batch(slices, taken=time.perf_counter())
-            pixels = _gather(slices)
-            batch.started = time.perf_counter()
-            batch.results = _infer(engine, slices, pixels)
+            batch.results = self._infer(engine, batch, slices)
             batch.finished = time.perf_counter()
             self._loop.call_soon_threadsafe(self._deliver, batch)
 
@@ -124,9 +151,12 @@ class Batcher:
 
     def _cut(self) -> list[Slice]:
         slices: list[Slice] = []
-        room = self._max_batch
+        room = self._rules.max_batch
         for lane in self._lanes:
             while lane and room:
+                if lane[0].abandoned:
+                    self._waiting -= lane.popleft().untaken
+                    continue
                 piece = lane[0].cut(room)
                 if lane[0].untaken == 0:
                     lane.popleft()
@@ -135,26 +165,27 @@ class Batcher:
                 slices.append(piece)
         return slices
 
+    def _infer(self, engine: Engine, batch: Batch, slices: list[Slice]) -> list[Result]:
+        """One result per slice; when a batch of several fails, each runs once more alone."""
+        try:
+            pixels = _gather(slices)
+            batch.started = batch.started or time.perf_counter()
+            logits = engine.infer(pixels)
+            if logits.shape != (expected := (len(pixels), self._rules.classes)):
+                raise EngineFailedError(f"it answered shape {logits.shape}, expected {expected}")
+        except Exception as error:  # noqa: BLE001  an engine may raise anything
+            if len(slices) == 1:
+                return [error]
+            return [result for piece in slices for result in self._infer(engine, batch, [piece])]
+        ends = np.cumsum([piece.images for piece in slices])
+        return list(np.split(logits, ends[:-1]))
+
     def _deliver(self, batch: Batch) -> None:
         per_image = batch.seconds / batch.images
         self._seconds_per_image += 0.1 * (per_image - self._seconds_per_image)
         for piece, result in zip(batch.slices, batch.results, strict=True):
             piece.job.deliver(piece, result, started=batch.started, finished=batch.finished)
         self._observe(batch)
-
-
-def _infer(engine: Engine, slices: list[Slice], pixels: Pixels) -> list[Logits | Exception]:
-    """One result per slice; when a batch of several fails, each runs once more alone."""
-    try:
-        logits = engine.infer(pixels)
-        if len(logits) != len(pixels):
-            raise EngineFailedError(f"{len(pixels)} pictures went in, {len(logits)} rows came out")
-    except Exception as error:  # noqa: BLE001  an engine may raise anything; it reaches the client
-        if len(slices) == 1:
-            return [error]
-        return [result for piece in slices for result in _infer(engine, [piece], piece.pixels)]
-    ends = np.cumsum([piece.images for piece in slices])
-    return list(np.split(logits, ends[:-1]))
 
 
 def _gather(slices: list[Slice]) -> Pixels:

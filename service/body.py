@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -25,42 +27,52 @@ class BodyReader:
         self._limits = limits
         self._held = 0
 
-    async def read(self, request: Request, deadline: float) -> bytes:
-        """The whole body; raises BodyTooLargeError, RefusedError when memory is short,
-        DeadlineError when it comes too slowly, DisconnectedError when it stops."""
+    @asynccontextmanager
+    async def body(self, request: Request, deadline: float) -> AsyncIterator[bytes]:
+        """The whole body, counted as held until the context ends.
+
+        Raises BodyTooLargeError, RefusedError when memory is short, DeadlineError when it comes
+        too slowly, DisconnectedError when it stops.
+        """
         self._check_declared(request)
-        chunks = bytearray()
+        holding = _Holding()
+        try:
+            yield await self._read(request, deadline, holding)
+        finally:
+            self._held -= holding.bytes
+
+    async def _read(self, request: Request, deadline: float, holding: "_Holding") -> bytes:
+        chunks: list[bytes] = []
         try:
             async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
                 async for chunk in request.stream():
-                    self._hold(len(chunk))
-                    chunks += chunk
-                    if len(chunks) > self._limits.body_bytes:
-                        raise self._too_large(f"more than {self._limits.body_bytes}")
+                    self._hold(len(chunk), holding)
+                    chunks.append(chunk)
         except TimeoutError as error:
             raise DeadlineError(
-                f"the deadline passed after {len(chunks)} bytes of the body; "
+                f"the deadline passed after {holding.bytes} bytes of the body; "
                 "send faster, a smaller image, or a larger X-Request-Timeout"
             ) from error
         except ClientDisconnect as error:
             raise DisconnectedError("the client closed the connection inside the body") from error
-        finally:
-            self._held -= len(chunks)
-        return bytes(chunks)
+        return b"".join(chunks)
 
     def _check_declared(self, request: Request) -> None:
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self._limits.body_bytes:
             raise self._too_large(declared)
 
-    def _hold(self, size: int) -> None:
+    def _hold(self, size: int, holding: "_Holding") -> None:
         if self._held + size > self._limits.held_bytes:
             raise RefusedError(
-                "the bodies being received fill the memory set aside for them; "
+                "the bodies being worked on fill the memory set aside for them; "
                 "come again after Retry-After",
                 retry_after=1.0,
             )
         self._held += size
+        holding.bytes += size
+        if holding.bytes > self._limits.body_bytes:
+            raise self._too_large(f"more than {self._limits.body_bytes}")
 
     def _too_large(self, received: str) -> BodyTooLargeError:
         return BodyTooLargeError(
@@ -69,13 +81,20 @@ class BodyReader:
         )
 
 
+@dataclass
+class _Holding:
+    """What one request has taken of the memory for bodies."""
+
+    bytes: int = 0
+
+
 async def image_bytes(request: Request, body: bytes) -> bytes:
     """The image of a body: the body itself, or the one file of a multipart form."""
     if not body:
         raise BadRequestError(
             "the body is empty; send the image itself, e.g. curl --data-binary @photo.jpg"
         )
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await _multipart_file(request, body)
     return body
 

@@ -11,9 +11,8 @@ from inference.classification import top_k
 from measuring.errors import StrideError
 from service.decoding import Prepared
 from service.errors import BadRequestError
-from service.exchange import Ending, Exchange, rounded
+from service.exchange import Ending, Exchange, outcome_of, rounded
 from service.front import Front
-from service.middleware import outcome_of
 from service.seam import ModelInfo
 
 DEFAULT_K = 5

@@ -5,8 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from inference.engine import Pixels
-from service.batcher import Batcher
+from service.batcher import Batcher, QueueRules
 from service.job import Batch, Job
 from service.loading import Chosen, Loaded, load
 from service.metrics import Metrics
@@ -15,10 +17,12 @@ from service.statistics import Statistics
 
 _FAILURE: dict[RefusalKind, str] = {
     "full": "REJECTED",
+    "late": "REJECTED",
     "draining": "REJECTED",
     "expired": "REJECTED",
     "failed": "BACKEND",
     "unknown": "OTHER",
+    "invalid": "OTHER",
 }
 """Triton's failure reason for each refusal."""
 
@@ -44,13 +48,17 @@ class LocalCore:
         self._draining = False
 
     async def start(self, models: Sequence[Chosen], *, queue_capacity: int) -> None:
-        """Raises what opening an engine raises; nothing is served then."""
+        """Raises what opening an engine raises; a drain in the meantime ends the loading."""
         for number, chosen in enumerate(models, 1):
             identity = chosen.artifact.manifest.id
             self._state = f"loading {identity}, model {number} of {len(models)}"
-            self.add(await asyncio.to_thread(load, chosen, queue_capacity))
-        if not self._draining:
-            self._state = None
+            loaded = await asyncio.to_thread(load, chosen, queue_capacity)
+            if self._draining:
+                for engine in loaded.engines:
+                    engine.close()
+                return
+            self.add(loaded)
+        self._state = None
 
     def add(self, loaded: Loaded) -> None:
         """Serve this model from now on."""
@@ -60,12 +68,14 @@ class LocalCore:
             self._metrics.batch(info.id, batch.images)
             _count_batch(served.statistics, batch)
 
-        batcher = Batcher(
-            loaded.engines,
+        size, seconds = max(info.seconds_by_batch.items())
+        rules = QueueRules(
             max_batch=info.max_batch,
             capacity=info.queue_capacity,
-            observe=observe,
+            classes=len(info.manifest.labels),
+            seconds_per_image=seconds / size,
         )
+        batcher = Batcher(loaded.engines, rules, observe)
         served = self._served[info.id] = _Served(info, batcher)
         self._metrics.declare(info, lambda: batcher.depth)
 
@@ -101,8 +111,10 @@ class LocalCore:
         served = self._served.get(model)
         if served is None:
             return Refusal("unknown", f"model {model!r} is not loaded")
+        if refusal := _unfit(served.info, pixels):
+            return refusal
         started = time.perf_counter()
-        outcome = await _outcome(served, Job(pixels), deadline, priority)
+        outcome = await _outcome(served, Job(pixels, deadline), priority)
         if isinstance(outcome, Answer):
             served.statistics.success += 1
             served.statistics.request_seconds += time.perf_counter() - started
@@ -114,10 +126,20 @@ class LocalCore:
         return outcome
 
 
-async def _outcome(
-    served: _Served, job: Job, deadline: float, priority: Priority
-) -> Answer | Refusal:
-    left = deadline - time.perf_counter()
+def _unfit(info: ModelInfo, pixels: Pixels) -> Refusal | None:
+    """One job of another shape would fail every batch that it is gathered into."""
+    size = info.manifest.input.size
+    if pixels.dtype == np.uint8 and pixels.size and pixels.shape[1:] == (size, size, 3):
+        return None
+    return Refusal(
+        "invalid",
+        f"{info.id} takes pixels uint8 (N, {size}, {size}, 3) with N >= 1, "
+        f"received {pixels.dtype} {pixels.shape}",
+    )
+
+
+async def _outcome(served: _Served, job: Job, priority: Priority) -> Answer | Refusal:
+    left = job.deadline - time.perf_counter()
     if left <= 0:
         return Refusal("expired", "the deadline had passed before the request was queued")
     if refusal := served.batcher.submit(job, priority):

@@ -13,6 +13,7 @@ from service.errors import BadRequestError
 from service.metrics import UNKNOWN
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_SECONDS = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 
 
 def request_id(received: str | None) -> str:
@@ -26,12 +27,8 @@ def timeout(received: str | None, longest: float) -> float:
     """Seconds from the header `X-Request-Timeout`; raises BadRequestError for anything else."""
     if received is None:
         return longest
-    try:
-        seconds = float(received)
-    except ValueError:
-        seconds = float("nan")
-    if 0 < seconds <= longest:
-        return seconds
+    if _SECONDS.fullmatch(received) and 0 < float(received) <= longest:
+        return float(received)
     raise BadRequestError(
         f"X-Request-Timeout is {received[:40]!r}, expected seconds above 0 and up to {longest:g}"
     )
@@ -46,17 +43,36 @@ class Ending:
     stages: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Result:
+    """What the metrics count: one request to one model."""
+
+    model: str
+    outcome: str
+    stages: dict[str, float]
+    seconds: float
+
+
+_OUTCOMES = {0: "cancelled", 499: "cancelled", 500: "error", 503: "rejected", 504: "expired"}
+
+
+def outcome_of(status: int) -> str:
+    """The metric label of an HTTP status; 0 stands for no answer at all."""
+    return _OUTCOMES.get(status, "ok" if status < 400 else "invalid")
+
+
 @dataclass
 class Exchange:
     """Filled by the routes; the middleware turns it into headers, metrics and a log line.
 
-    `protocol` is set by inference routes only: other addresses are not counted as requests.
+    `protocol` is set for addresses of inference alone: others are not counted as requests.
+    `models`: the ids asked; `endings`: how it went for each that was reached.
     """
 
     id: str
     started: float = field(default_factory=time.perf_counter)
     protocol: str | None = None
-    model: str = UNKNOWN
+    models: list[str] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
 
@@ -68,14 +84,27 @@ class Exchange:
         finally:
             self.stages[name] = time.perf_counter() - started
 
+    def results(self, status: int, seconds: float) -> list["Result"]:
+        """What to count for each model. A comparison is one request to each of its models: the
+        shared stages and that model's own, without the time spent on the others."""
+        if not self.endings:
+            outcome = outcome_of(status)
+            return [Result(m, outcome, self.stages, seconds) for m in self.models or [UNKNOWN]]
+        results = []
+        for ending in self.endings:
+            stages = self.stages | ending.stages
+            own = seconds if len(self.endings) == 1 else sum(stages.values())
+            results.append(Result(ending.model, ending.outcome, stages, own))
+        return results
+
     def server_timing(self) -> str:
-        """W3C Server-Timing: durations in milliseconds; stages of one model among several carry
-        its id as description."""
+        """W3C Server-Timing: durations in milliseconds, the stages and in the end `total`, the
+        time until now; stages of one model among several carry its id as description."""
         entries = [_entry(name, seconds) for name, seconds in self.stages.items()]
         for ending in self.endings:
             own = ending.model if len(self.endings) > 1 else None
             entries += (_entry(name, seconds, own) for name, seconds in ending.stages.items())
-        return ", ".join(entries)
+        return ", ".join([*entries, _entry("total", time.perf_counter() - self.started)])
 
 
 def exchange_of(request: Request) -> Exchange:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -58,11 +59,18 @@ class Front:
         header = request.headers.get("x-request-timeout")
         return exchange.started + timeout(header, self.limits.timeout)
 
-    async def receive(self, request: Request, exchange: Exchange, deadline: float) -> bytes:
-        """The encoded image of this request."""
-        with exchange.stage("receive"):
-            body = await self.bodies.read(request, deadline)
-            return await image_bytes(request, body)
+    @asynccontextmanager
+    async def image(
+        self, request: Request, exchange: Exchange, deadline: float
+    ) -> AsyncIterator[bytes]:
+        """The encoded image of this request, held in memory until the context ends, and a slot
+        among the requests that are worked on."""
+        async with AsyncExitStack() as stack:
+            with exchange.stage("receive"):
+                body = await stack.enter_async_context(self.bodies.body(request, deadline))
+                data = await image_bytes(request, body)
+            stack.enter_context(self.admission.slot())
+            yield data
 
     async def prepare(
         self, data: bytes, models: Sequence[ModelInfo], exchange: Exchange, deadline: float
@@ -86,8 +94,10 @@ class Front:
 
 def error_of(refusal: Refusal) -> Exception:
     """The error a client sees for a refusal of the core."""
-    if refusal.kind in {"full", "draining"}:
+    if refusal.kind in {"full", "late", "draining"}:
         return RefusedError(refusal.message, refusal.retry_after or 1.0)
+    if refusal.kind == "invalid":
+        return BadRequestError(refusal.message)
     if refusal.kind == "expired":
         return DeadlineError(refusal.message)
     if refusal.kind == "unknown":

@@ -13,11 +13,13 @@ from service.seam import Answer, Refusal
 class Job:
     """Pixels (N, H, W, 3) waiting for logits; a job larger than the room left is split.
 
-    `future` receives an Answer or a Refusal on the loop that made the job. Compared by identity.
+    `future` receives an Answer or a Refusal on the loop that made the job; `deadline` is a reading
+    of `time.perf_counter`. Compared by identity.
     """
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: Pixels, deadline: float) -> None:
         self.pixels = pixels
+        self.deadline = deadline
         self.images = len(pixels)
         self.untaken = self.images
         self.future: asyncio.Future[Answer | Refusal] = asyncio.get_running_loop().create_future()
@@ -32,6 +34,11 @@ class Job:
         count = min(room, self.untaken)
         self.untaken -= count
         return Slice(self, start, count)
+
+    @property
+    def abandoned(self) -> bool:
+        """Nobody waits for it any more; may be asked from any thread."""
+        return self.future.done() or time.perf_counter() >= self.deadline
 
     def expire(self, message: str) -> None:
         self._end(Refusal("expired", message))

@@ -2,8 +2,8 @@
 
 Stages of a request: `receive` reading the body, `decode` bytes to pixels, `resize` to the
 model's input, `queue` waiting for an instance, `inference` in the engine (of the whole batch),
-`respond` top-k and writing the answer. `stride_request_seconds` runs from the first byte of the
-request's head to the last of the answer's body handed to the socket, so it is more than their sum.
+`respond` top-k and writing the answer. `stride_request_seconds` runs from the parsed head of the
+request to the last of the answer's body handed to the socket, so it is more than their sum.
 
 Labels come from what is loaded, never from a request: an unknown model counts as `unknown`.
 """

@@ -13,7 +13,7 @@ from inference.engine import Logits, Pixels
 from inference.manifest import Manifest
 from service.statistics import Statistics
 
-RefusalKind = Literal["unknown", "full", "draining", "expired", "failed"]
+RefusalKind = Literal["unknown", "invalid", "full", "late", "draining", "expired", "failed"]
 
 
 class Priority(IntEnum):

@@ -20,6 +20,7 @@ from service.admission import Admission
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
 from service.loading import Chosen, choose
+from service.protocol import BoundedProtocol
 from service.settings import Limits, Settings
 
 log = logging.getLogger("stride.serve")
@@ -49,7 +50,7 @@ def bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise InputError(f"--host {host!r} is no address of this machine: {error}") from error
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,7 +74,7 @@ async def _serve(settings: Settings, chosen: tuple[Chosen, ...], listener: socke
     config = uvicorn.Config(
         create_app(front, metrics),
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -81,14 +82,15 @@ async def _serve(settings: Settings, chosen: tuple[Chosen, ...], listener: socke
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=1,
     )
     server = DrainingServer(config, core, front.admission, limits)
     loading = asyncio.create_task(_load(server, core, chosen, limits))
     await server.serve(sockets=[listener])
     front.decoder.close()
-    await core.drain()
+    core.announce_drain()
     await loading
+    await core.drain()
 
 
 async def _load(
@@ -99,7 +101,8 @@ async def _load(
     except BaseException:
         server.should_exit = True
         raise
-    log.info("ready models=%s", ",".join(model.id for model in core.models()))
+    if core.unready() is None:
+        log.info("ready models=%s", ",".join(model.id for model in core.models()))
 
 
 class DrainingServer(uvicorn.Server):
@@ -139,7 +142,8 @@ class DrainingServer(uvicorn.Server):
             async with asyncio.timeout(self._limits.grace):
                 await self._admission.close()
         except TimeoutError:
-            log.exception("requests unfinished after grace=%g seconds", self._limits.grace)
+            expelled = await self._admission.expel()
+            log.warning("after grace=%g seconds refused requests=%d", self._limits.grace, expelled)
         await self._turn_away_the_last()
         self.should_exit = True
 

@@ -16,13 +16,13 @@ class Limits:
     body_bytes: int = 16 * MEBIBYTE
     """Bytes of one request body; more is 413."""
     held_bytes: int = 512 * MEBIBYTE
-    """Bytes of all bodies held at once; more is 503."""
+    """Bytes of all bodies held at once, from their arrival to their answer; more is 503."""
     pixels: int = 50_000_000
     """Pixels an image header may declare; more is 413."""
     queue_capacity: int = 256
     """Images that may wait per model; more is 503."""
     requests: int = 1024
-    """Inference requests in progress at once; more is 503."""
+    """Inference requests worked on at once, uploads not counted; more is 503."""
     timeout: float = 30.0
     """Seconds a request may take where it names no deadline, and the most it may name."""
     drain_delay: float = 0.5
@@ -59,7 +59,6 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     decode_threads: int | None = None
-    access_log: bool = False
     limits: Limits = field(default_factory=Limits)
 
 

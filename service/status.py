@@ -44,6 +44,9 @@ def routes(front: Front, metrics: Metrics) -> APIRouter:
             body += render(core.statistics(), core.pending()).encode()
         return Response(body, headers={"Content-Type": content_type})
 
+    for path, endpoint in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", prometheus)):
+        router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
+
     @router.get("/v1/models", tags=["v1"])
     async def models() -> dict[str, list[dict[str, Any]]]:
         """What is loaded and how it runs; labels are left to /v1/models/{id}."""

@@ -6,9 +6,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.answers import ClassifyAnswer, CompareAnswer, ErrorAnswer
 from service.classify import Question, check_k, classify_image, compare_image
-from service.exchange import Exchange, exchange_of
+from service.exchange import exchange_of
 from service.front import Front, unless_disconnected
 from service.seam import ModelInfo
+
+CLASSIFY, COMPARE = "/v1/classify", "/v1/compare"
+INFERENCE = {CLASSIFY: "v1", COMPARE: "v1"}
+"""Addresses of inference, and the protocol they count under."""
 
 ModelQuery = Annotated[
     str | None,
@@ -75,46 +79,37 @@ def routes(front: Front) -> APIRouter:
     """The two routes, bound to one front."""
     router = APIRouter(tags=["v1"])
 
-    @router.post(
-        "/v1/classify", response_model=ClassifyAnswer, responses=_ERRORS, openapi_extra=_BODY
-    )
+    @router.post(CLASSIFY, response_model=ClassifyAnswer, responses=_ERRORS, openapi_extra=_BODY)
     async def classify(request: Request, model: ModelQuery = None, k: KQuery = None) -> Response:
         """Classify one image with one model."""
-        exchange = _inference(request)
-        with front.admission.request():
+        exchange = exchange_of(request)
+        with front.admission.visit():
             chosen = front.resolve(model)
-            exchange.model = chosen.id
+            exchange.models = [chosen.id]
             check_k(k, chosen)
-            deadline = front.deadline(request, exchange)
-            data = await front.receive(request, exchange, deadline)
-            question = Question(exchange, deadline, k)
-            body = await unless_disconnected(request, classify_image(front, data, chosen, question))
+            question = Question(exchange, front.deadline(request, exchange), k)
+            async with front.image(request, exchange, question.deadline) as data:
+                work = classify_image(front, data, chosen, question)
+                body = await unless_disconnected(request, work)
         return Response(body, media_type="application/json")
 
-    @router.post(
-        "/v1/compare", response_model=CompareAnswer, responses=_ERRORS, openapi_extra=_BODY
-    )
+    @router.post(COMPARE, response_model=CompareAnswer, responses=_ERRORS, openapi_extra=_BODY)
     async def compare(request: Request, models: ModelsQuery = None, k: KQuery = None) -> Response:
         """Classify one image with several models, one after the other, so that they do not
         compete for the cores while they are timed."""
-        exchange = _inference(request)
-        with front.admission.request():
+        exchange = exchange_of(request)
+        with front.admission.visit():
             chosen = _several(front, models)
+            exchange.models = [model.id for model in chosen]
             for model in chosen:
                 check_k(k, model)
-            deadline = front.deadline(request, exchange)
-            data = await front.receive(request, exchange, deadline)
-            question = Question(exchange, deadline, k)
-            body = await unless_disconnected(request, compare_image(front, data, chosen, question))
+            question = Question(exchange, front.deadline(request, exchange), k)
+            async with front.image(request, exchange, question.deadline) as data:
+                work = compare_image(front, data, chosen, question)
+                body = await unless_disconnected(request, work)
         return Response(body, media_type="application/json")
 
     return router
-
-
-def _inference(request: Request) -> Exchange:
-    exchange = exchange_of(request)
-    exchange.protocol = "v1"
-    return exchange
 
 
 def _several(front: Front, names: str | None) -> tuple[ModelInfo, ...]:

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from service.batcher import Batcher
+from service.batcher import Batcher, QueueRules
 from service.job import Batch
 from tests.service.fakes import FakeEngine
 
@@ -26,7 +26,8 @@ async def make_batcher(anyio_backend: str, batches: list[Batch]) -> AsyncIterato
     made: list[tuple[Batcher, tuple[FakeEngine, ...]]] = []
 
     def make(*engines: FakeEngine, max_batch: int = 4, capacity: int = 8) -> Batcher:
-        batcher = Batcher(engines, max_batch=max_batch, capacity=capacity, observe=batches.append)
+        rules = QueueRules(max_batch=max_batch, capacity=capacity, classes=2)
+        batcher = Batcher(engines, rules, batches.append)
         made.append((batcher, engines))
         return batcher
 

@@ -11,6 +11,7 @@ import uvicorn
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
 from service.loading import Loaded
+from service.protocol import BoundedProtocol
 from service.seam import ModelInfo
 from service.server import bind
 from service.settings import Limits
@@ -56,13 +57,13 @@ class LocalService:
         info = ModelInfo(
             manifest=manifest(), engine=self.engine.name, runtime="fake", device="cpu",
             instances=1, threads=1, max_batch=1, queue_capacity=self._capacity,
-            seconds_by_batch={1: 0.001}, aliases=(),
+            seconds_by_batch={1: 1e-6}, aliases=(),
         )  # fmt: skip
         self.core.add(Loaded(info, (self.engine,)))
         await self.core.start((), queue_capacity=self._capacity)
         front = create_front(self.core, self._limits, 2)
         config = uvicorn.Config(
-            create_app(front, metrics), lifespan="off", log_config=None, http="httptools"
+            create_app(front, metrics), lifespan="off", log_config=None, http=BoundedProtocol
         )
         self._server = uvicorn.Server(config)
         self._started.set()

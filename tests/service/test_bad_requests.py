@@ -29,7 +29,7 @@ class Wrong:
 
 
 JPEG_START = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
-FORM = (("Content-Type", "multipart/form-data; boundary=b"),)
+FORM = (("Content-Type", "Multipart/Form-Data; boundary=b"),)
 WRONG = {
     "empty-body": Wrong(400, "the body is empty"),
     "text-file": Wrong(415, "expected JPEG, PNG or WebP", b"hello, this is text\n" * 10),
@@ -46,6 +46,9 @@ WRONG = {
     "k-no-number": Wrong(400, "query.k", png(), "?model=tiny&k=many"),
     "timeout-no-number": Wrong(
         400, "X-Request-Timeout is 'soon'", png(), headers=(("X-Request-Timeout", "soon"),)
+    ),
+    "timeout-odd-number": Wrong(
+        400, "expected seconds above 0", png(), headers=(("X-Request-Timeout", "1_0"),)
     ),
     "timeout-negative": Wrong(
         400, "expected seconds above 0", png(), headers=(("X-Request-Timeout", "-1"),)
@@ -92,6 +95,7 @@ def test_wrong_request_gets_its_status_and_message(service: ServiceProcess, wron
     assert wrong.message in reply.error
     assert reply.headers["content-type"] == "application/json"
     assert reply.headers["x-request-id"]
+    assert "total;dur=" in reply.headers["server-timing"]
 
 
 @pytest.mark.parametrize(

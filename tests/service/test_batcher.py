@@ -1,10 +1,12 @@
 import asyncio
+import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from inference.engine import Logits, Pixels
-from service.batcher import Batcher
+from service.batcher import Batcher, QueueRules
 from service.job import Batch, Job
 from service.seam import Answer, Priority, Refusal
 from tests.service.fakes import POISON, FakeEngine, picture
@@ -14,7 +16,7 @@ MakeBatcher = Callable[..., Batcher]
 
 
 def put(batcher: Batcher, *values: int, priority: Priority = Priority.NORMAL) -> Job:
-    job = Job(picture(*values))
+    job = Job(picture(*values), time.perf_counter() + 60)
     assert batcher.submit(job, priority) is None
     return job
 
@@ -95,7 +97,7 @@ async def test_batcher_full_refuses_and_says_how_long_the_queue_is(
     await engine.running()
     put(batcher, 1, 2)
 
-    refusal = batcher.submit(Job(picture(3, 4)), Priority.NORMAL)
+    refusal = batcher.submit(Job(picture(3, 4), time.perf_counter() + 60), Priority.NORMAL)
 
     assert isinstance(refusal, Refusal)
     assert refusal.kind == "full"
@@ -150,7 +152,7 @@ async def test_batcher_engine_that_answers_too_few_rows_fails_the_request(
     outcome = await put(batcher, 1).future
 
     assert isinstance(outcome, Refusal)
-    assert "1 pictures went in, 0 rows came out" in outcome.message
+    assert "it answered shape (0, 2), expected (1, 2)" in outcome.message
 
 
 async def test_batcher_reports_each_batch_with_its_times(
@@ -175,7 +177,7 @@ async def test_batcher_drain_finishes_what_was_admitted(make_batcher: MakeBatche
     draining = asyncio.create_task(batcher.drain())
     await asyncio.sleep(0)
 
-    late = batcher.submit(Job(picture(4)), Priority.NORMAL)
+    late = batcher.submit(Job(picture(4), time.perf_counter() + 60), Priority.NORMAL)
     engine.release(3)
     await draining
 
@@ -184,3 +186,64 @@ async def test_batcher_drain_finishes_what_was_admitted(make_batcher: MakeBatche
     assert [await answer(job) for job in jobs] == [[1], [2], [3]]
     assert engine.closed
     assert batcher.pending == 0
+
+
+async def test_batcher_pictures_that_do_not_fit_together_fail_alone(
+    make_batcher: MakeBatcher,
+) -> None:
+    """Gathering a batch may fail too; the instance must survive it."""
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine)
+    put(batcher, 0)
+    await engine.running()
+    small = put(batcher, 1)
+    large = Job(np.full((1, 3, 3, 3), 2, np.uint8), time.perf_counter() + 60)
+    assert batcher.submit(large, Priority.NORMAL) is None
+    engine.let_go()
+
+    assert await answer(small) == [1]
+    assert await answer(large) == [2]
+    assert await answer(put(batcher, 3)) == [3]
+
+
+async def test_batcher_expired_job_is_dropped_before_the_engine(
+    make_batcher: MakeBatcher,
+) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine)
+    put(batcher, 0)
+    await engine.running()
+    expired = Job(picture(1), time.perf_counter() + 0.01)
+    assert batcher.submit(expired, Priority.NORMAL) is None
+    answered = put(batcher, 2)
+    answered.expire("somebody else has answered it")
+    last = put(batcher, 3)
+    while not expired.abandoned:
+        await asyncio.sleep(0.001)
+    engine.let_go()
+
+    assert await answer(last) == [3]
+    assert engine.seen == [0, 3]
+    assert batcher.depth == 0
+    expired.expire("the timer does this")
+
+
+async def test_batcher_deadline_out_of_reach_is_refused_at_once(anyio_backend: str) -> None:
+    engine = FakeEngine(held=True)
+    rules = QueueRules(max_batch=1, capacity=8, classes=2, seconds_per_image=2.0)
+    batcher = Batcher([engine], rules, lambda _: None)
+    put(batcher, 0)
+    await engine.running()
+    for value in (1, 2, 3):
+        put(batcher, value)
+
+    refusal = batcher.submit(Job(picture(4), time.perf_counter() + 1.0), Priority.NORMAL)
+    patient = batcher.submit(Job(picture(5), time.perf_counter() + 60.0), Priority.NORMAL)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "late"
+    assert "3 images wait, about 6.000 seconds of work" in refusal.message
+    assert refusal.retry_after == pytest.approx(5.0, abs=0.5)
+    assert patient is None
+    engine.let_go()
+    await batcher.drain()

@@ -1,7 +1,10 @@
 import asyncio
 import time
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
 from service.core import LocalCore
@@ -17,7 +20,7 @@ def core_with(engine: FakeEngine, *, capacity: int = 4) -> LocalCore:
     core = LocalCore(Metrics(CollectorRegistry()))
     info = ModelInfo(
         manifest=manifest(), engine=engine.name, runtime="fake", device="cpu", instances=1,
-        threads=1, max_batch=2, queue_capacity=capacity, seconds_by_batch={1: 0.001}, aliases=(),
+        threads=1, max_batch=2, queue_capacity=capacity, seconds_by_batch={1: 1e-6}, aliases=(),
     )  # fmt: skip
     core.add(Loaded(info, (engine,)))
     return core
@@ -46,6 +49,28 @@ async def test_core_unknown_model_is_refused() -> None:
     outcome = await core.submit("other", picture(1), deadline=soon())
 
     assert outcome == Refusal("unknown", "model 'other' is not loaded")
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        pytest.param(np.zeros((1, 3, 3, 3), np.uint8), id="another-size"),
+        pytest.param(np.zeros((1, 2, 2, 3), np.float32), id="another-type"),
+        pytest.param(np.zeros((0, 2, 2, 3), np.uint8), id="no-picture"),
+        pytest.param(np.zeros((2, 2, 3), np.uint8), id="no-batch"),
+    ],
+)
+async def test_core_pixels_that_do_not_fit_are_refused(pixels: NDArray[Any]) -> None:
+    engine = FakeEngine()
+    core = core_with(engine)
+
+    outcome = await core.submit("tiny-onnx-fp32", pixels, deadline=soon())
+
+    assert isinstance(outcome, Refusal)
+    assert outcome.kind == "invalid"
+    assert "takes pixels uint8 (N, 2, 2, 3) with N >= 1, received" in outcome.message
+    await core.drain()
+    assert engine.calls == []
 
 
 async def test_core_deadline_already_passed_is_not_queued() -> None:
@@ -136,7 +161,7 @@ async def test_core_every_admitted_request_ends_under_random_load() -> None:
     kinds = {outcome.kind for outcome in outcomes if isinstance(outcome, Refusal)}
     answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
     assert len(outcomes) == 300
-    assert kinds <= {"full", "failed", "expired"}
+    assert kinds <= {"full", "late", "failed", "expired"}
     assert answers
     assert all(answer.logits[-1, 0] == 9 for answer in answers)
     assert core.pending() == {"tiny-onnx-fp32": 0}

@@ -1,6 +1,7 @@
 """SIGTERM under load: whoever was let in gets an answer, and the process ends with 0."""
 
 import signal
+import socket
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import urllib3
 
 from tests.service.client import Client, png
 from tests.service.process import ServiceProcess
+from tests.service.test_overload import read_answer
 from tests.service.tiny import write_tiny
 
 CLIENTS = 16
@@ -82,4 +84,39 @@ def test_sigterm_while_loading_ends_cleanly(tmp_path: Path) -> None:
     service.terminate()
 
     assert service.wait() == 0, service.text
+    service.client.close()
+
+
+def test_sigterm_while_loading_many_does_not_load_the_rest(tmp_path: Path) -> None:
+    for number in range(40):
+        write_tiny(tmp_path, f"tiny{number:02}", seed=number)
+    service = ServiceProcess(tmp_path, "--drain-delay", "0")
+    while "loaded model=" not in service.text:
+        assert service.process.poll() is None, service.text
+
+    service.terminate()
+
+    assert service.wait() == 0, service.text
+    assert service.text.count("loaded model=") < 40
+    assert "ready models=" not in service.text
+    service.client.close()
+
+
+def test_requests_left_at_the_end_of_grace_are_refused(tmp_path: Path) -> None:
+    write_tiny(tmp_path)
+    service = ServiceProcess(tmp_path, "--drain-delay", "0", "--grace", "0.2").wait_until_ready()
+    host, port = service.url.removeprefix("http://").split(":")
+    upload = socket.create_connection((host, int(port)), timeout=30)
+    upload.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nhalf of it")
+    while service.client.get("/readyz").status != 200:
+        pass
+
+    service.terminate()
+    answer = read_answer(upload)
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"the service shut down before this request was done" in answer
+    assert service.wait() == 0, service.text
+    assert "after grace=0.2 seconds refused requests=1" in service.text
+    assert "Traceback" not in service.text
     service.client.close()

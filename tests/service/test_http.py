@@ -50,7 +50,7 @@ def test_classify_names_the_stages_in_server_timing(client: Client) -> None:
 
     entries = reply.headers["server-timing"].split(", ")
     assert [entry.partition(";")[0] for entry in entries] == [
-        "receive", "decode", "resize", "queue", "inference", "respond",
+        "receive", "decode", "resize", "queue", "inference", "respond", "total",
     ]  # fmt: skip
     assert all(re.fullmatch(r"[a-z]+;dur=\d+\.\d{3}", entry) for entry in entries)
     header = float(entries[4].partition("dur=")[2]) / 1e3
@@ -152,6 +152,14 @@ def test_service_says_that_it_is_alive_and_ready(client: Client) -> None:
     ready = client.get("/readyz")
     assert ready.status == 200
     assert ready.json["models"] == ["first-onnx-fp32", "second-onnx-fp32"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_status_addresses_answer_head(client: Client, path: str) -> None:
+    reply = client.request("HEAD", path, None, {})
+
+    assert reply.status == 200
+    assert reply.data == b""
 
 
 def test_openapi_describes_every_address(client: Client) -> None:

@@ -10,7 +10,8 @@ from tests.service.client import Client, png
 from tests.service.process import ServiceProcess
 from tests.service.tiny import write_tiny
 
-ID = "tiny-onnx-fp32"
+ID, OTHER = "tiny-onnx-fp32", "zother-onnx-fp32"
+CLASSIFY = f"/v1/classify?model={ID}"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
@@ -18,7 +19,10 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     repository = tmp_path_factory.mktemp("artifacts")
     write_tiny(repository)
-    service = ServiceProcess(repository, "--drain-delay", "0").wait_until_ready()
+    write_tiny(repository, "zother", seed=1)
+    service = ServiceProcess(
+        repository, "--drain-delay", "0", "--model", ID, "--model", OTHER
+    ).wait_until_ready()
     yield service.client
     assert service.stop() == 0, service.text
 
@@ -38,8 +42,8 @@ def value(client: Client, name: str, **labels: str) -> float:
 
 def test_metrics_count_requests_by_outcome(client: Client) -> None:
     for _ in range(3):
-        assert client.post("/v1/classify", png()).status == 200
-    assert client.post("/v1/classify", b"text").status == 415
+        assert client.post(CLASSIFY, png()).status == 200
+    assert client.post(CLASSIFY, b"text").status == 415
     assert client.post("/v1/classify?model=nobody", png()).status == 404
 
     assert value(client, "stride_requests_total", model=ID, outcome="ok") == 3
@@ -52,7 +56,7 @@ def test_metrics_count_requests_by_outcome(client: Client) -> None:
 
 
 def test_metrics_time_every_stage_of_a_request_once(client: Client) -> None:
-    answer = client.post("/v1/classify", png()).json
+    answer = client.post(CLASSIFY, png()).json
 
     for stage in STAGES:
         assert value(client, "stride_stage_seconds_count", model=ID, stage=stage) == 1
@@ -62,10 +66,22 @@ def test_metrics_time_every_stage_of_a_request_once(client: Client) -> None:
     assert value(client, "stride_batch_size_sum", model=ID) == 1
 
 
-def test_metrics_compare_counts_for_its_models(client: Client) -> None:
-    assert client.post("/v1/compare", png()).status == 200
+def test_metrics_compare_is_one_request_to_each_model_with_its_own_time(client: Client) -> None:
+    results = client.post("/v1/compare", png()).json["results"]
 
-    assert value(client, "stride_requests_total", model=ID, outcome="ok") == 1
+    assert [result["model"] for result in results] == [ID, OTHER]
+    for result in results:
+        labels = {"model": result["model"], "protocol": "v1", "outcome": "ok"}
+        assert value(client, "stride_request_seconds_count", **labels) == 1
+        seconds = value(client, "stride_request_seconds_sum", **labels)
+        assert seconds == pytest.approx(sum(result["timings"].values()), abs=1e-3)
+
+
+def test_metrics_compare_that_fails_counts_for_its_models(client: Client) -> None:
+    assert client.post(f"/v1/compare?models={ID},{OTHER}", b"text").status == 415
+
+    for model in (ID, OTHER):
+        assert value(client, "stride_requests_total", model=model, outcome="invalid") == 1
 
 
 def test_metrics_exist_before_the_first_request(client: Client) -> None:
@@ -88,8 +104,8 @@ def test_metrics_never_label_a_series_with_a_name_from_a_request(client: Client)
 
 
 def test_metrics_classic_text_carries_tritons_names(client: Client) -> None:
-    client.post("/v1/classify", png())
-    client.post("/v1/classify", png())
+    client.post(CLASSIFY, png())
+    client.post(CLASSIFY, png())
     text = client.get("/metrics").data.decode()
 
     def read(name: str, more: str = "") -> int:
@@ -106,7 +122,7 @@ def test_metrics_classic_text_carries_tritons_names(client: Client) -> None:
 
 
 def test_metrics_openmetrics_parses_strictly_and_leaves_tritons_names_out(client: Client) -> None:
-    client.post("/v1/classify", png())
+    client.post(CLASSIFY, png())
     reply = client.get("/metrics", Accept=OPENMETRICS)
 
     assert reply.headers["content-type"].startswith("application/openmetrics-text")

@@ -1,3 +1,5 @@
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +25,15 @@ def make_service() -> Iterator[MakeService]:
     yield make
     for service in services:
         service.stop()
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """Head and body of one answer."""
+    with connection, connection.makefile("rb") as stream:
+        head = b"".join(iter(stream.readline, b"\r\n"))
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length, head
+        return head + stream.read(int(length.group(1)))
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -92,9 +103,8 @@ def test_deadline_that_passes_in_the_body_is_answered_then(make_service: MakeSer
         b"X-Request-Timeout: 0.05\r\n\r\nonly the beginning"
     )
 
-    answer = connection.recv(65536)
+    answer = read_answer(connection)
 
-    connection.close()
     assert answer.startswith(b"HTTP/1.1 504 ")
     assert b"the deadline passed after 18 bytes of the body" in answer
 
@@ -139,13 +149,35 @@ def test_engine_that_fails_answers_500_and_the_next_request_is_served(
     assert service.client.post("/v1/classify", encode(picture(1)[0])).status == 200
 
 
-def test_bodies_that_would_fill_the_memory_are_refused(make_service: MakeService) -> None:
-    service = make_service(FakeEngine(), held_bytes=100)
+def test_bodies_are_held_until_they_are_answered(make_service: MakeService) -> None:
+    """Two bodies fit into the memory set aside, whatever they wait for; a third is refused."""
+    engine = FakeEngine(held=True)
+    body = png() + b"x" * (1000 - len(png()))
+    service = make_service(engine, held_bytes=2500)
+    with ThreadPoolExecutor(2) as pool:
+        admitted = [pool.submit(service.client.post, "/v1/classify", body) for _ in range(2)]
+        wait_for(lambda: service.pending() == 2)
 
-    reply = service.client.post("/v1/classify", b"x" * 200)
+        refused = service.client.post("/v1/classify", body)
 
-    assert reply.status == 503
-    assert "memory set aside" in reply.error
+        engine.let_go()
+        assert [future.result().status for future in admitted] == [200, 200]
+    assert refused.status == 503
+    assert "memory set aside" in refused.error
+    assert service.client.post("/v1/classify", body).status == 200
+
+
+def test_slow_uploads_keep_nobody_out(make_service: MakeService) -> None:
+    service = make_service(FakeEngine(), requests=2)
+    uploads = [service.connect() for _ in range(8)]
+    for upload in uploads:
+        upload.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1")
+
+    reply = service.client.post("/v1/classify", png())
+
+    assert reply.status == 200
+    for upload in uploads:
+        upload.close()
 
 
 def test_unready_service_says_why_and_refuses(make_service: MakeService) -> None:
@@ -161,3 +193,37 @@ def test_unready_service_says_why_and_refuses(make_service: MakeService) -> None
     assert answer.status == 200  # announced, not closed: still served
     assert answer.headers["connection"] == "close"
     assert service.client.get("/healthz").status == 200
+
+
+def test_unexpected_error_is_answered_and_logged_with_its_id(
+    make_service: MakeService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = make_service(FakeEngine())
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(service.core, "submit", broken)
+    reply = service.client.post("/v1/classify", png(), X_Request_Id="job-5")
+
+    assert reply.status == 500
+    assert "unexpected error in the service" in reply.error
+    assert "fault of ours" not in reply.error
+    assert reply.headers["x-request-id"] == "job-5"
+    assert "total;dur=" in reply.headers["server-timing"]
+    assert "unexpected error in request id=job-5" in caplog.text
+    assert "a fault of ours" in caplog.text
+
+
+def test_path_cannot_write_lines_of_its_own_into_the_log(
+    make_service: MakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = make_service(FakeEngine())
+    caplog.set_level("DEBUG", logger="stride.access")
+
+    service.client.get("/v1/models/x%0aFORGED%00")
+
+    wait_for(lambda: "x%0aFORGED" in caplog.text)
+    (record,) = (entry for entry in caplog.records if "FORGED" in entry.getMessage())
+    assert "\n" not in record.getMessage()
+    assert "\0" not in record.getMessage()

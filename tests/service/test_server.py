@@ -1,0 +1,26 @@
+import socket
+
+import pytest
+
+from measuring.errors import InputError, MissingError
+from service.server import bind
+
+
+def test_bind_listens_without_nagles_algorithm_in_the_way() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+        assert listener.getsockname()[1] > 0
+
+
+def test_bind_to_a_port_that_is_taken_says_what_to_do() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(MissingError, match=f"port {port}: Address already in use; stop what"):
+            bind("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", [pytest.param("no.such.host.invalid", id="unknown"),
+                                  pytest.param("a" * 70, id="too-long")])  # fmt: skip
+def test_bind_to_a_host_that_is_none_of_ours_is_refused(host: str) -> None:
+    with pytest.raises(InputError, match="is no address of this machine"):
+        bind(host, 0)
