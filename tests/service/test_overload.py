@@ -223,7 +223,7 @@ def test_path_cannot_write_lines_of_its_own_into_the_log(
 
     service.client.get("/v1/models/x%0aFORGED%00")
 
-    wait_for(lambda: "x%0aFORGED" in caplog.text)
+    wait_for(lambda: "FORGED" in caplog.text)
     (record,) = (entry for entry in caplog.records if "FORGED" in entry.getMessage())
     assert "\n" not in record.getMessage()
     assert "\0" not in record.getMessage()
