@@ -1,35 +1,29 @@
 """`stride serve`: artifacts behind HTTP."""
 
-import tomllib
+import math
 from pathlib import Path
 from typing import Any
 
 import click
 
 from commands import options
-from measuring.errors import InputError
+from commands.config_file import read_config
 from service.settings import Limits, Settings, parse_model
 
 _LIMITS = Limits()
 
 
-def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> Path | None:
-    """Values of the file become the defaults of the flags; unknown keys are errors."""
-    if path is None:
-        return None
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"--config {path} cannot be read: {error}; expected TOML") from error
-    known = {str(parameter.name): parameter for parameter in ctx.command.params}
-    named = {key.replace("-", "_"): value for key, value in values.items()}
-    if unknown := sorted(set(named) - set(known) - {"config"}):
-        raise InputError(
-            f"--config {path}: unknown {', '.join(unknown)}; "
-            f"expected some of {', '.join(sorted(set(known) - {'config'}))}"
-        )
-    ctx.default_map = {**(ctx.default_map or {}), **named}
-    return path
+class Seconds(click.FloatRange):
+    """A duration: neither infinite nor no number, which a range alone lets pass."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Raises click.BadParameter."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not finite, expected seconds.", param, ctx)
+        return seconds
 
 
 @click.command(
@@ -39,13 +33,14 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> P
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     is_eager=True,
-    callback=_read_config,
+    callback=read_config,
     help="TOML file with any of these options as keys.",
 )
 @click.option(
     "--model",
     "model",
     multiple=True,
+    type=parse_model,
     metavar="[ALIAS=]ID[:KEY=VALUE,...]",
     help="Serve this artifact; repeat for several. KEYs: runtime, device, instances, "
     "threads, max_batch. Without --model, everything in the repository is served.",
@@ -89,21 +84,21 @@ def _read_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> P
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0.001),
+    type=Seconds(0.001),
     default=_LIMITS.timeout,
     show_default=True,
     help="Seconds a request may take; X-Request-Timeout can ask less.",
 )
 @click.option(
     "--drain-delay",
-    type=click.FloatRange(0),
+    type=Seconds(0),
     default=_LIMITS.drain_delay,
     show_default=True,
     help="Seconds of normal service after SIGTERM, already unready.",
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(0),
+    type=Seconds(0),
     default=_LIMITS.grace,
     show_default=True,
     help="Seconds after that for admitted requests to finish.",
@@ -135,7 +130,7 @@ def command(**values: Any) -> None:
     serve(
         Settings(
             repository=values["repository"],
-            models=tuple(parse_model(text) for text in values["model"]),
+            models=values["model"],
             host=values["host"],
             port=values["port"],
             decode_threads=values["decode_threads"],

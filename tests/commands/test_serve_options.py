@@ -87,21 +87,73 @@ def test_serve_reads_every_flag_from_the_environment(
     assert limits.queue_capacity == 12
 
 
+def test_serve_takes_one_model_of_the_file_without_a_list(
+    started: list[Settings], tmp_path: Path
+) -> None:
+    (tmp_path / "stride.toml").write_text('model = "tiny:threads=1"')
+
+    assert cli.run(["serve", "--config", str(tmp_path / "stride.toml")]) == 0
+
+    assert started[0].models == (ModelSpec("tiny", threads=1),)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         pytest.param("prot = 1", "unknown prot; expected some of access_log", id="unknown-key"),
-        pytest.param("port = ", "cannot be read", id="no-toml"),
-        pytest.param('port = "many"', "not a valid integer", id="wrong-type"),
+        pytest.param('config = "a"', "unknown config; expected some of", id="another-file"),
+        pytest.param('port = "many"', "port is 'many', expected a whole number", id="text"),
+        pytest.param("port = [1, 2]", "port is [1, 2], expected a whole number", id="list"),
+        pytest.param("port = true", "port is True, expected a whole number", id="truth"),
+        pytest.param("port = 70000", "port is 70000: 70000 is not in the range", id="range"),
+        pytest.param("repository = 5", "repository is 5, expected text in quotes", id="number"),
+        pytest.param('host = "a\\u0000"', "expected text in quotes", id="nul"),
+        pytest.param("timeout = nan", "timeout is nan, expected a number", id="no-number"),
+        pytest.param("access-log = 1", "access_log is 1, expected true or false", id="no-truth"),
+        pytest.param("model = [5]", "model is [5], expected text in quotes, or a", id="in-a-list"),
+        pytest.param('model = "a/b"', "model is 'a/b': --model 'a/b': no model id", id="model"),
+        pytest.param("[port]", "port is {}, expected a whole number", id="table"),
     ],
 )
-def test_serve_refuses_a_wrong_configuration_file(
+def test_serve_names_the_file_and_what_is_wrong_in_it(
     started: list[Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str],
     text: str, message: str,
 ) -> None:  # fmt: skip
+    path = tmp_path / "stride.toml"
+    path.write_text(text)
+
+    assert cli.run(["serve", "--config", str(path)]) == 2
+
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"error: --config {path}: ")
+    assert message in shown
+    assert not started
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("port = ", id="no-toml"),
+        pytest.param(f"port = {'9' * 5000}", id="endless-number"),
+        pytest.param(f"model = {'[' * 2000}{']' * 2000}", id="bottomless-list"),
+    ],
+)
+def test_serve_refuses_a_file_that_is_no_toml(
+    started: list[Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
     (tmp_path / "stride.toml").write_text(text)
 
     assert cli.run(["serve", "--config", str(tmp_path / "stride.toml")]) == 2
 
-    assert message in capsys.readouterr().err
+    assert "stride.toml cannot be read: " in capsys.readouterr().err
+    assert not started
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_serve_refuses_a_duration_without_end(
+    started: list[Settings], capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    assert cli.run(["serve", "--timeout", value]) == 2
+
+    assert f"{value} is not finite, expected seconds" in capsys.readouterr().err
     assert not started
