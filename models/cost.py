@@ -175,8 +175,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _shapes(func: OpOverload[..., Any], args: tuple[Any, ...]) -> tuple[Tensor, ...] | None:
-    """What BatchNorm gives, and None for the rest: PyTorch finds its shapes by running it in Python,
-    which takes longer than all other layers together."""
+    """What BatchNorm gives, and None for the rest. PyTorch finds its shapes in Python, which takes
+    longer than all other layers together."""
     if _KINDS.get(func.overloadpacket.__name__) != "normalization":
         return None
     nothing = args[0].new_empty(0)

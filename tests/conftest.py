@@ -1,4 +1,4 @@
-"""For all tests: as `stride` does, let OpenMP's idle threads sleep (read when torch is imported)."""
+"""As `stride` does, let OpenMP's idle threads sleep: read when torch is imported."""
 
 import os
 
