@@ -7,6 +7,7 @@ import hashlib
 import re
 import shlex
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from inference.errors import ArtifactError
@@ -14,6 +15,7 @@ from inference.manifest import MANIFEST, REFERENCE, FileEntry, Manifest, read_ma
 from measuring.errors import InputError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_UNTRAINED, _GIVEN = "untrained", "given"  # in WeightsSource: made from a seed; by the user
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
@@ -62,10 +64,29 @@ def read_artifact(directory: Path) -> Artifact:
         raise _broken(artifact, f"its id is {manifest.id!r}, expected {expected!r}")
     if not manifest.variants or not manifest.labels:
         raise _broken(artifact, "it lists no variant or no label, expected at least one of each")
-    for file in (REFERENCE, *(variant.file for variant in manifest.variants)):
-        artifact.path(file)
+    artifact.path(REFERENCE)
+    for variant in manifest.variants:
+        artifact.path(variant.file)
+        bound = variant.parity.bound
+        if not 0.0 < bound < inf:
+            what = f"the parity bound of {variant.file} is {bound}, expected finite and above 0"
+            raise _broken(artifact, what)
     for file, entry in manifest.files.items():
         _check_file(artifact, file, entry)
+    return artifact
+
+
+def read_from(repository: Path, id: str) -> Artifact:  # noqa: A002  (the domain's word)
+    """The artifact `id` of a repository: read and checked, and that its directory bears its id.
+
+    Raises ArtifactError as `read_artifact` does, and for a directory with the artifact of another.
+    """
+    artifact = read_artifact(repository / id)
+    if artifact.manifest.id != id:
+        raise ArtifactError(
+            f"{artifact.directory} holds the artifact {artifact.manifest.id!r}; in a repository "
+            f"the directory bears the id: rename it to {artifact.manifest.id}"
+        )
     return artifact
 
 
@@ -103,15 +124,22 @@ def describe(path: Path) -> FileEntry:
 
 
 def rebuild_command(artifact: Artifact) -> str:
-    """The command line that makes this artifact again."""
-    manifest = artifact.manifest
+    """The command line that makes this artifact again, followed by what must be added to it where
+    the manifest does not know: it has no paths of the machine that it was made on."""
+    manifest, weights = artifact.manifest, artifact.manifest.weights
     words = ["stride", "export", manifest.network]
     words += ["--format", manifest.format, "--precision", manifest.precision]
     if manifest.name != manifest.network:
         words += ["--name", manifest.name]
-    if not manifest.weights.source.startswith("https://"):
-        words += ["--weights", manifest.weights.source]
-    return shlex.join([*words, "--repository", str(artifact.directory.parent)])
+    if weights.source == _UNTRAINED:
+        words += ["--weights", weights.source]
+    command = shlex.join([*words, "--repository", str(artifact.directory.parent)])
+    to_add = []
+    if weights.source != _UNTRAINED and not weights.source.startswith("https://"):
+        to_add += [f"--weights with the path of {weights.source!r}", "--labels if you gave them"]
+    if weights.input_spec_source == _GIVEN:
+        to_add.append("your --input-spec")
+    return f"{command} (add {', '.join(to_add)})" if to_add else command
 
 
 def _is_candidate(entry: Path) -> bool:
@@ -120,15 +148,9 @@ def _is_candidate(entry: Path) -> bool:
 
 def _try_read(directory: Path) -> Artifact | ArtifactError:
     try:
-        artifact = read_artifact(directory)
+        return read_from(directory.parent, directory.name)
     except ArtifactError as error:
         return error
-    if artifact.manifest.id != directory.name:
-        return ArtifactError(
-            f"{directory} holds the artifact {artifact.manifest.id!r}; in a repository the "
-            f"directory bears the id: rename it to {artifact.manifest.id}"
-        )
-    return artifact
 
 
 def _check_file(artifact: Artifact, file: str, entry: FileEntry) -> None:

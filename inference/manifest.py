@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from inference.errors import ArtifactError
+from measuring.errors import InputError
 from measuring.input_spec import InputSpec
 
 Format = Literal["onnx", "torch", "tensorrt", "aoti"]
@@ -134,6 +135,8 @@ def read_manifest(directory: Path) -> Manifest:
         raise ArtifactError(
             f"{path} is damaged: {where}: {first['msg']}; run `stride export` again"
         ) from error
+    except InputError as error:
+        raise ArtifactError(f"{path} is damaged: {error}; run `stride export` again") from error
     if manifest.schema != SCHEMA:
         raise ArtifactError(
             f"{path} has schema {manifest.schema}, expected {SCHEMA}; "

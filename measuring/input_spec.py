@@ -1,6 +1,7 @@
 """How a decoded picture becomes the pixels a network expects; travels with the weights."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, get_args
 
 from measuring.errors import InputError
@@ -40,12 +41,17 @@ class InputSpec:
             " or ".join(get_args(Interpolation)),
         )
         _require(self.crop in get_args(Crop), "crop", self.crop, " or ".join(get_args(Crop)))
-        _require(len(self.mean) == 3, "mean", self.mean, "three numbers, one per RGB channel")
         _require(
-            len(self.std) == 3 and min(self.std) > 0,
+            len(self.mean) == 3 and all(map(isfinite, self.mean)),
+            "mean",
+            self.mean,
+            "three finite numbers, one per RGB channel",
+        )
+        _require(
+            len(self.std) == 3 and all(map(isfinite, self.std)) and min(self.std) > 0,
             "std",
             self.std,
-            "three numbers above 0, one per RGB channel",
+            "three finite numbers above 0, one per RGB channel",
         )
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from inference.artifact import (
     artifact_id,
     find_artifacts,
     read_artifact,
+    read_from,
     rebuild_command,
 )
 from inference.errors import ArtifactError
@@ -138,6 +140,21 @@ def test_find_artifacts_copy_under_another_name_is_an_error(artifact_directory: 
     assert "rename it to mean-colour-onnx-fp32" in str(found.artifact)
 
 
+def test_read_from_reads_what_bears_its_id(artifact_directory: Path) -> None:
+    artifact = read_from(artifact_directory.parent, "mean-colour-onnx-fp32")
+    assert artifact.directory == artifact_directory
+
+
+@pytest.mark.parametrize("id_", ["copy", "other/../mean-colour-onnx-fp32", "."])
+def test_read_from_refuses_the_artifact_of_another_id(artifact_directory: Path, id_: str) -> None:
+    repository = artifact_directory.parent
+    (repository / "other").mkdir()
+    for place in ("copy", "."):
+        shutil.copytree(artifact_directory, repository / place, dirs_exist_ok=True)
+    with pytest.raises(ArtifactError, match="rename it to mean-colour-onnx-fp32"):
+        read_from(repository, id_)
+
+
 def test_find_artifacts_of_a_repository_that_is_not_there_yet(tmp_path: Path) -> None:
     assert find_artifacts(tmp_path / "artifacts") == ()
 
@@ -148,22 +165,44 @@ def test_find_artifacts_of_a_file_is_an_error(tmp_path: Path) -> None:
         find_artifacts(tmp_path / "artifacts")
 
 
+PUBLISHED = "published with resnet18 IMAGENET1K_V1"
+
+
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("source", "input_spec", "weights", "to_add"),
     [
-        pytest.param("untrained", "--weights untrained ", id="untrained"),
-        pytest.param("my file.pth", "--weights 'my file.pth' ", id="a-file-is-quoted"),
+        pytest.param("untrained", None, "--weights untrained ", "", id="untrained"),
+        pytest.param("https://a.org/b.pth", PUBLISHED, "", "", id="pretrained"),
+        pytest.param(
+            "https://a.org/b.pth", "given", "", " (add your --input-spec)", id="own-input-spec"
+        ),
+        pytest.param(
+            *("my file.pth", PUBLISHED, ""),
+            " (add --weights with the path of 'my file.pth', --labels if you gave them)",
+            id="own-checkpoint",
+        ),
+        pytest.param(
+            *("my.pth", "given", ""),
+            " (add --weights with the path of 'my.pth', --labels if you gave them, "
+            "your --input-spec)",
+            id="own-checkpoint-and-input-spec",
+        ),
     ],
 )
-def test_rebuild_command_names_weights(
-    artifact_directory: Path, change_manifest: Edit, source: str, expected: str
+def test_rebuild_command_says_what_the_manifest_cannot_know(
+    artifact_directory: Path,
+    change_manifest: Edit,
+    source: str,
+    input_spec: str | None,
+    weights: str,
+    to_add: str,
 ) -> None:
     artifact = read_artifact(artifact_directory)
-    weights = replace(artifact.manifest.weights, source=source)
-    change_manifest(artifact_directory, weights=weights, network="resnet18")
-    command = rebuild_command(read_artifact(artifact_directory))
-    assert command.startswith(
-        "stride export resnet18 --format onnx --precision fp32 --name mean-colour " + expected
+    row = replace(artifact.manifest.weights, source=source, input_spec_source=input_spec)
+    change_manifest(artifact_directory, weights=row, network="resnet18")
+    assert rebuild_command(read_artifact(artifact_directory)) == (
+        "stride export resnet18 --format onnx --precision fp32 --name mean-colour "
+        f"{weights}--repository {artifact_directory.parent}{to_add}"
     )
 
 
