@@ -25,6 +25,7 @@ from inference.reference import Reference
 AnyLogits = NDArray[np.float32] | NDArray[np.float64]
 
 _WIDEST_TIE = 0.01
+_WIDEST_BOUND = 0.1  # of the spread; the widest that any network here needs is 1.3e-3
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,28 @@ def compare(
 
 
 def replay(engine: Engine, reference: Reference, *, bound: float) -> tuple[Parity, Parity]:
-    """The golden pictures through `engine`, all together and one by one: both paths are served."""
+    """The golden pictures through `engine`, all together and one by one: both paths are served.
+
+    Raises ParityError for a bound within which other networks would answer, too.
+    """
+    _require_telling(bound, reference.logits)
     together = infer_in_batches(engine, reference.pixels, engine.max_batch)
     alone = infer_in_batches(engine, reference.pixels, 1)
     return (
         compare(together, reference.logits, reference="golden, together", bound=bound),
         compare(alone, reference.logits, reference="golden, one by one", bound=bound),
     )
+
+
+def _require_telling(bound: float, logits: AnyLogits) -> None:
+    widest = _WIDEST_BOUND * spread(logits)
+    if not 0.0 < bound <= widest:
+        raise ParityError(
+            f"the parity bound is {bound:.3g} and the reference logits' spread {spread(logits):.3g}"
+            f", expected a bound of at most {widest:.3g} (10 % of the spread), since answers within"
+            " a wider one prove nothing; likely causes: a manifest changed by hand, or weights "
+            "whose logits vanish in rounding; export the artifact again from sound weights"
+        )
 
 
 def infer_in_batches(engine: Engine, pixels: Pixels, batch: int) -> NDArray[np.float32]:

@@ -122,6 +122,20 @@ def test_replay_finds_what_is_wrong_only_alone() -> None:
     assert not alone.holds
 
 
+@pytest.mark.parametrize("bound", [1e300, np.inf, np.nan, 0.0, 0.151])
+def test_replay_refuses_a_bound_within_which_anything_answers(bound: float) -> None:
+    """The logits 3 and 6 have a spread of 1.5."""
+    reference = Reference(np.ones((3, 1, 1, 3), np.uint8), np.array([[3.0, 6.0]] * 3))
+    told = r"spread 1\.5, expected a bound of at most 0\.15 \(10 % of the spread\)"
+    with pytest.raises(ParityError, match=told):
+        replay(Sum(), reference, bound=bound)
+
+
+def test_replay_takes_the_widest_bound_that_tells_networks_apart() -> None:
+    reference = Reference(np.ones((3, 1, 1, 3), np.uint8), np.array([[3.0, 6.0]] * 3))
+    assert all(parity.holds for parity in replay(Sum(), reference, bound=0.15))
+
+
 def test_require_tells_the_figures_and_likely_causes() -> None:
     bad = Parity("golden, together", 16, 0.25, 0.001, 0.75)
     told = r"16 pictures \(golden, together\) max \|dlogit\| is 0\.25, expected at most 0\.001, "
