@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import click
@@ -94,16 +94,41 @@ def _over_http(url: str, model: str | None, k: int) -> Classify:
     def classify(data: bytes) -> Answer:
         try:
             response = pool.request("POST", address, body=data)
-            answer = cast("Answer", response.json())
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise MissingError(
                 f"no answer from {url}: {error}; start one with `stride serve`, or correct --url"
             ) from error
-        if response.status != 200:
-            raise InputError(f"HTTP {response.status}: {answer.get('error', 'no reason given')}")
-        return answer
+        return _read(url, response.status, response.data)
 
     return classify
+
+
+def _read(url: str, status: int, data: bytes) -> Answer:
+    """The service's answer. Raises InputError with the reason it gives for refusing the picture,
+    and MissingError for what no `stride serve` says."""
+    from pydantic import ValidationError
+
+    from service.answers import ClassifyAnswer, ErrorAnswer
+
+    try:
+        if status != 200:
+            raise InputError(f"HTTP {status}: {ErrorAnswer.model_validate_json(data).error}")
+        answer = ClassifyAnswer.model_validate_json(data)
+        if not answer.predictions or "inference" not in answer.timings:
+            raise _stranger(url, status, data, "no prediction or no timing in it")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise _stranger(url, status, data, f"{where}: {first['msg']}") from error
+    return answer.model_dump()
+
+
+def _stranger(url: str, status: int, data: bytes, reason: str) -> MissingError:
+    start = data[:60].decode(errors="replace")
+    return MissingError(
+        f"{url} answered, but not as a stride service does: HTTP {status}, {reason}; it began with "
+        f"{start!r}; expected the address of a `stride serve`, correct --url"
+    )
 
 
 def _here(repository: Path, model: str | None, k: int) -> Classify:
@@ -139,7 +164,13 @@ def _choose(repository: Path, model: str | None) -> "Artifact":
     from service.loading import choose
     from service.settings import ModelSpec
 
-    chosen = choose(repository, [ModelSpec(model)] if model else ())
+    try:
+        chosen = choose(repository, [ModelSpec(model)] if model else ())
+    except OSError as error:
+        raise InputError(
+            f"{model or 'the artifact'} cannot be looked for in {repository}: {error.strerror}; "
+            "choose another folder with --repository"
+        ) from error
     if len(chosen) == 1:
         return chosen[0].artifact
     ids = ", ".join(entry.artifact.manifest.id for entry in chosen)
