@@ -15,6 +15,7 @@ import torch
 from exporters.fold import fold
 from exporters.formats import Exporter, exporter_for
 from exporters.original import Original
+from exporters.photographs import photographs
 from exporters.replace import put_in_place, workspace
 from exporters.verify import verify_export
 from inference.artifact import Artifact, artifact_id, describe, read_artifact
@@ -74,9 +75,10 @@ def export(
 ) -> Artifact:
     """fold -> export -> open -> verify -> write: the artifact `<name>-<format>-<precision>`.
 
-    `report` is told of each step in one line. The same weights exported again replace the older
-    artifact. Raises InputError for a name, format, precision or network that cannot be exported
-    and for an id that other weights have; ParityError if the export answers differently.
+    Verified on generated pictures, and on photographs where scikit-image or scikit-learn is
+    installed. `report` is told of each step in one line. The same weights exported again replace
+    the older artifact. Raises InputError for a name, format, precision or network that cannot be
+    exported and for an id that other weights have; ParityError if the export answers differently.
     """
     plan = _Plan(
         artifact_id(artifact_name, format, precision),
@@ -186,6 +188,9 @@ def _draft(directory: Path, loaded: Loaded, plan: _Plan, bound: float) -> Manife
 def _verified(draft: Artifact, loaded: Loaded, reference: Reference, report: Report) -> Manifest:
     """The manifest with what was measured; raises ParityError if it is not what was demanded."""
     original = Original(loaded.network, loaded.input_spec)
+    real = photographs(loaded.input_spec)
+    if real is None:
+        report("verify: no photographs at hand; get some with: pip install 'stride[demo]'")
     variants: list[Variant] = []
     measured: list[Parity] = []
     for variant in draft.manifest.variants:
@@ -197,7 +202,9 @@ def _verified(draft: Artifact, loaded: Loaded, reference: Reference, report: Rep
             engine, _ = open_unverified(draft, runtime=runtime, threads=torch.get_num_threads())
             with closing(engine):
                 golden += replay(engine, reference, bound=variant.parity.bound)
-                fresh += verify_export(engine, original, bound=variant.parity.bound).parities
+                fresh += verify_export(
+                    engine, original, bound=variant.parity.bound, photographs=real
+                ).parities
             for parity in fresh:
                 report(f"verify: {_line(parity)}")
             require((*golden, *fresh), what=f"{draft.manifest.id} on {runtime}")

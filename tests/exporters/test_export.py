@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,10 +58,32 @@ def test_export_onnx_is_whole_and_verified(
     assert {"python", "torch", "onnx", "onnxruntime"} <= set(manifest.tools)
     assert all(parity.holds for parity in (*manifest.parity, manifest.variants[0].parity))
     assert [step.partition(":")[0] for step in steps] == (
-        ["fold", "export", "open", "verify", "verify", "verify", "write"]
+        ["fold", "export", "open", *["verify"] * 6, "write"]
     )
     assert steps[0] == "fold: 3 BatchNorms into the layers before them"
     assert verify_artifact(artifact.directory).holds
+
+
+def test_export_records_how_it_answers_photographs(shufflenet: Loaded, tmp_path: Path) -> None:
+    steps: list[str] = []
+    manifest = export_torch(shufflenet, tmp_path, report=steps.append).manifest
+    rows = {parity.reference: parity for parity in manifest.parity}
+    for precision in ("float32", "float64"):
+        row = rows[f"original in {precision}, photographs"]
+        assert row.holds
+        assert row.images == 9
+        assert any(f"verify: {row.reference}: max |dlogit|" in step for step in steps)
+
+
+def test_export_without_photographs_says_so_and_goes_on(
+    shufflenet: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("skimage", "sklearn"):
+        monkeypatch.setitem(sys.modules, package, None)
+    steps: list[str] = []
+    manifest = export_torch(shufflenet, tmp_path, report=steps.append).manifest
+    assert "verify: no photographs at hand; get some with: pip install 'stride[demo]'" in steps
+    assert not [parity for parity in manifest.parity if "photographs" in parity.reference]
 
 
 def test_export_torch_keeps_the_published_keys(shufflenet: Loaded, tmp_path: Path) -> None:

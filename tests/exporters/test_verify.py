@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from exporters.original import Original
+from exporters.photographs import photographs
 from exporters.verify import FRESH, verify_export
 from inference.engine import Logits, Pixels
 from measuring.input_spec import InputSpec
@@ -72,12 +73,16 @@ def test_verify_export_finds_answers_that_depend_on_the_batch(original: Original
 
 
 def test_verify_export_takes_photographs_too(original: Original) -> None:
-    photographs = varied_pictures(3, 16, 99)
-    parities = verify_export(
-        Eager(original), original, bound=1e-5, photographs=photographs
-    ).parities
-    assert [p.images for p in parities] == [FRESH] * 3 + [3] * 3
-    assert parities[3].reference == "original in float32, photographs"
+    real = photographs(SPEC)
+    assert real is not None
+    parities = verify_export(Eager(original), original, bound=1e-5, photographs=real).parities
+    assert [p.images for p in parities] == [FRESH] * 3 + [len(real)] * 3
+    assert [p.reference for p in parities[3:]] == [
+        "original in float32, photographs",
+        "original in float64, photographs",
+        "the engine itself in batches of 8, photographs",
+    ]
+    assert all(p.holds for p in parities)
 
 
 def test_original_leaves_the_network_as_it_is(tiny_network: nn.Module) -> None:
