@@ -1,5 +1,6 @@
 """What the documents say is what the code has: settings, metrics, addresses, commands, links."""
 
+import json
 import re
 from pathlib import Path
 
@@ -72,3 +73,25 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_readme_table_is_the_published_record() -> None:
+    record = json.loads((ROOT / "results" / "published" / "demo.json").read_text(encoding="utf-8"))
+    for row in record["networks"]:
+        cells = (
+            row["network"],
+            f"{row['top1']:.1%} of {row['requests']}",
+            f"{row['p50'] * 1e3:.1f}",
+            f"{row['p99'] * 1e3:.1f}",
+            f"{row['images_per_second']:.0f}",
+            f"{row['size'] / 1e6:.1f}",
+        )
+        assert f"| {' | '.join(cells)} |" in README
+        assert row["top1"] >= 0.97
+        assert row["failures"] == 0
+    assert record["machine"]["processor"]["model"] in README
+    assert record["date"] in README
+
+
+def test_readme_stays_short() -> None:
+    assert len(README.splitlines()) <= 200
