@@ -44,7 +44,7 @@ def test_read_artifact_flipped_byte_names_file_checksums_and_command(
     flip_byte(artifact_directory / file)
     told = (
         rf"{file} has SHA-256 [0-9a-f]{{64}}, expected [0-9a-f]{{64}}; "
-        "rebuild it with: stride export mean-colour --format onnx --precision fp32"
+        "rebuild it with: stride export tiny --format onnx --precision fp32 --name mean-colour"
     )
     with pytest.raises(ArtifactError, match=told):
         read_artifact(artifact_directory)

@@ -49,10 +49,10 @@ def test_open_engine_tampered_weights_with_a_fixed_checksum_are_caught(
 ) -> None:
     path = artifact_directory / "model.onnx"
     model = onnx.load(path)
-    weight = next(tensor for tensor in model.graph.initializer if tensor.name == "weight")
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name == "weights")
     values = onnx.numpy_helper.to_array(weight).copy()
     values[1, 2] += 0.01
-    weight.CopyFrom(onnx.numpy_helper.from_array(values, "weight"))
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, "weights"))
     onnx.save_model(model, path)
     change_manifest(artifact_directory)
     artifact = read_artifact(artifact_directory)

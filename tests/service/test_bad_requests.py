@@ -9,7 +9,7 @@ import pytest
 
 from tests.service.client import Client, Reply, png, png_header
 from tests.service.process import ServiceProcess
-from tests.service.tiny import write_tiny
+from tests.tiny import write_tiny
 
 LIMIT = 200_000
 

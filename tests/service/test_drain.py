@@ -13,7 +13,7 @@ import urllib3
 from tests.service.client import Client, png
 from tests.service.process import ServiceProcess
 from tests.service.test_overload import read_answer
-from tests.service.tiny import write_tiny
+from tests.tiny import write_tiny
 
 CLIENTS = 16
 

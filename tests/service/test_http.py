@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.service.client import Client, png
 from tests.service.process import ServiceProcess
-from tests.service.tiny import write_tiny
+from tests.tiny import write_tiny
 
 STAGES = {"receive", "decode", "resize", "queue", "inference", "respond"}
 

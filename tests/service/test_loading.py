@@ -6,7 +6,7 @@ from inference.errors import ArtifactError, ParityError
 from measuring.errors import InputError, MissingError
 from service.loading import choose, load
 from service.settings import ModelSpec
-from tests.service.tiny import write_tiny
+from tests.tiny import write_tiny
 
 
 def test_choose_takes_everything_that_is_whole(

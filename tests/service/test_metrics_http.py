@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.metrics import OUTCOMES, SECONDS, STAGES
 from tests.service.client import Client, png
 from tests.service.process import ServiceProcess
-from tests.service.tiny import write_tiny
+from tests.tiny import write_tiny
 
 ID, OTHER = "tiny-onnx-fp32", "zother-onnx-fp32"
 CLASSIFY = f"/v1/classify?model={ID}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.service.client import png
 from tests.service.process import ServiceProcess
-from tests.service.tiny import write_tiny
+from tests.tiny import write_tiny
 
 
 def test_service_runs_where_importing_torch_fails(tmp_path: Path) -> None:

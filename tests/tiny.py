@@ -27,20 +27,25 @@ from measuring.input_spec import InputSpec
 from measuring.pictures import varied_pictures
 
 SIZE = 16
-SPEC = InputSpec(size=SIZE, resize=SIZE)
 
 
 def write_tiny(
-    repository: Path, name: str = "tiny", *, classes: int = 32, seed: int = 0, trained: bool = False
+    repository: Path,
+    name: str = "tiny",
+    *,
+    size: int = SIZE,
+    classes: int = 32,
+    seed: int = 0,
+    trained: bool = False,
 ) -> Path:
     """`<repository>/<name>-onnx-fp32`, with `classes` labels `class 0`, `class 1`, ..."""
     directory = repository / f"{name}-onnx-fp32"
     directory.mkdir(parents=True)
     weights = _weights(classes, seed)
-    onnx.save(_model(weights), directory / "model.onnx")
-    pixels = varied_pictures(16, SIZE, seed=1)
+    onnx.save(tiny_model(weights, size=size), directory / "model.onnx")
+    pixels = varied_pictures(16, size, seed=1)
     write_reference(directory, Reference(pixels, tiny_logits(pixels, weights)))
-    write_manifest(directory, _manifest(directory, name, classes, trained=trained))
+    write_manifest(directory, _manifest(directory, size, classes, trained=trained))
     return directory
 
 
@@ -50,12 +55,10 @@ def tiny_logits(pixels: NDArray[np.uint8], weights: NDArray[np.float32]) -> NDAr
     return np.asarray(means @ weights.astype(np.float64))
 
 
-def _weights(classes: int, seed: int) -> NDArray[np.float32]:
-    generator = np.random.default_rng(seed)
-    return generator.normal(0, 0.1, (3, classes)).astype(np.float32)
-
-
-def _model(weights: NDArray[np.float32]) -> onnx.ModelProto:
+def tiny_model(
+    weights: NDArray[np.float32], *, size: int = SIZE, batch: str | int = "N"
+) -> onnx.ModelProto:
+    """Pixels (batch, size, size, 3) to logits, by `weights` (3, classes)."""
     classes = weights.shape[1]
     nodes = [
         helper.make_node("Cast", ["pixels"], ["float"], to=TensorProto.FLOAT),
@@ -71,25 +74,30 @@ def _model(weights: NDArray[np.float32]) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", SIZE, SIZE, 3])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])],
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, [batch, size, size, 3])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, classes])],
         [numpy_helper.from_array(array, key) for key, array in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
 
 
-def _manifest(directory: Path, name: str, classes: int, *, trained: bool) -> Manifest:
+def _weights(classes: int, seed: int) -> NDArray[np.float32]:
+    generator = np.random.default_rng(seed)
+    return generator.normal(0, 0.1, (3, classes)).astype(np.float32)
+
+
+def _manifest(directory: Path, size: int, classes: int, *, trained: bool) -> Manifest:
     parity = Parity("golden", 16, 0.0, 1e-3, 1.0)
     return Manifest(
         id=directory.name,
-        name=name,
+        name=directory.name.removesuffix("-onnx-fp32"),
         network="tiny",
         format="onnx",
         precision="fp32",
-        input=SPEC,
+        input=InputSpec(size=size, resize=size),
         labels=tuple(f"class {index}" for index in range(classes)),
-        weights=WeightsSource("untrained", f"{len(name):064x}", trained=trained),
-        cost=CostSummary(3 * classes, 3 * classes, 4 * SIZE * SIZE * 3),
+        weights=WeightsSource("untrained", f"{len(directory.name):064x}", trained=trained),
+        cost=CostSummary(3 * classes, 3 * classes, 4 * size * size * 3),
         variants=(Variant("model.onnx", ("onnxruntime",), parity),),
         parity=(parity,),
         files={file: describe(directory / file) for file in ("model.onnx", REFERENCE)},
