@@ -1,21 +1,24 @@
 """`stride export`: networks and weights in, verified artifacts out."""
 
+import shlex
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands import options
-from measuring.errors import InputError
+from commands.order import Order
 
 if TYPE_CHECKING:
     from inference.artifact import Artifact
-    from inference.manifest import Format, Precision
     from models import Loaded
 
+Report = Callable[[str], None]
+
 FILE = click.Path(path_type=Path, dir_okay=False)
+_WEIGHTS = {"pretrained": "the published weights", "untrained": "weights that never learnt"}
 
 
 @click.command(short_help="Turn networks and weights into verified artifacts.")
@@ -58,9 +61,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     help="Preprocessing of your checkpoint, as TOML: size, resize, interpolation, mean, "
     "std, crop. Without it, that of the published weights.",
 )
+@click.option(
+    "--quiet",
+    is_flag=True,
+    help="Print nothing unless something is wrong (or --json asks for the document).",
+)
 @options.repository
 @options.as_json
-def command(**values: Any) -> None:
+def command(quiet: bool, as_json: bool, **values: Any) -> None:
     """Export networks to artifacts, verified before they exist.
 
     An artifact holds the converted network (pixels in, logits out), golden pictures with the
@@ -70,92 +78,75 @@ def command(**values: Any) -> None:
     stride export fasternet_t0 mobilenet_v2 shufflenet_v2_x1_0
     stride export mobilenet_v2 --weights mine.safetensors --labels labels.txt --name mine
     """
-    from commands.output import print_json, print_table
+    from commands.output import print_json, print_step, print_table
 
-    order = _checked(**{key: value for key, value in values.items() if key != "as_json"})
-    made = [artifact for network in dict.fromkeys(order.networks)
-            for artifact in _export(network, order)]  # fmt: skip
-    if values["as_json"]:
+    order = _order(**values)
+    report = _silent if quiet else print_step
+    made = [artifact for network in order.networks
+            for artifact in _export(network, order, report)]  # fmt: skip
+    if as_json:
         print_json({"artifacts": [_document(artifact, seconds) for artifact, seconds in made]})
+    if quiet or as_json:
         return
-    columns = ("artifact", "weights", ">classes", ">MB", ">max |dlogit|", ">bound", ">seconds")
+    columns = ("artifact", "weights", ">classes", ">MB", ">max |dlogit|", ">bound", ">s")
     print_table(columns, [_row(artifact, seconds) for artifact, seconds in made])
-    click.echo(f"Serve them: stride serve --repository {order.repository}", err=True)
+    serve = shlex.join(("stride", "serve", "--repository", str(order.repository)))
+    click.echo(f"Serve them: {serve}", err=True)
 
 
-@dataclass(frozen=True)
-class _Order:
-    """The options as given; raises InputError for those that contradict each other."""
+def _order(networks: tuple[str, ...], input_spec: Path | None, **values: Any) -> Order:
+    """Raises InputError for what cannot be carried out."""
+    from measuring.input_spec_file import read_input_spec
 
-    networks: tuple[str, ...]
-    weights: str
-    formats: tuple[str, ...]
-    precisions: tuple[str, ...]
-    name: str | None
-    labels: Path | None
-    input_spec: Path | None
-    repository: Path
-
-    def __post_init__(self) -> None:
-        if self.name and len(self.networks) > 1:
-            raise InputError(
-                f"--name {self.name} is for one network, received {len(self.networks)}; "
-                "export them one by one"
-            )
-
-
-def _checked(**values: Any) -> _Order:
-    """The order, refused before anything is downloaded or built if a word of it is wrong."""
-    from exporters.formats import exporter_for
-    from models import names, sketch
-
-    order = _Order(**values)
-    for network in set(order.networks) - set(names()):
-        sketch(network)  # raises, with the names
-    for format_ in order.formats:
-        for precision in order.precisions:
-            exporter_for(cast("Format", format_), cast("Precision", precision))
+    spec = read_input_spec(input_spec) if input_spec else None
+    order = Order(networks=tuple(dict.fromkeys(networks)), input_spec=spec, **values)
+    order.check()
     return order
 
 
-def _export(network: str, order: _Order) -> "list[tuple[Artifact, float]]":
+def _export(network: str, order: Order, report: Report) -> "list[tuple[Artifact, float]]":
     """The artifacts of one network, with the seconds each took."""
     from exporters.export import export
 
     started = time.perf_counter()
-    loaded = _load(network, order)
+    loaded = _load(network, order, report)
     made = []
     for format_ in order.formats:
         for precision in order.precisions:
             artifact = export(
                 loaded,
                 network_name=network,
-                artifact_name=order.name or network,
-                format=cast("Format", format_),
-                precision=cast("Precision", precision),
+                artifact_name=order.artifact_name(network),
+                format=format_,
+                precision=precision,
                 repository=order.repository,
-                report=lambda step: _report(network, step),
+                report=report,
             )
             made.append((artifact, time.perf_counter() - started))
             started = time.perf_counter()
     return made
 
 
-def _load(network: str, order: _Order) -> "Loaded":
-    from measuring.input_spec_file import read_input_spec
+def _load(network: str, order: Order, report: Report) -> "Loaded":
     from models import load
 
-    spec = read_input_spec(order.input_spec) if order.input_spec else None
-    _report(network, f"load: {order.weights} weights")
-    loaded = load(network, order.weights, labels=order.labels, input_spec=spec)
-    _report(network, f"preprocessing: {loaded.input_spec_source}")
+    report(f"load: {_WEIGHTS.get(order.weights, order.weights)} of {network}")
+    loaded = load(network, order.weights, labels=order.labels, input_spec=order.input_spec)
+    report(f"preprocess: {_preprocessing(loaded)}")
     return loaded
 
 
-def _report(network: str, step: str) -> None:
-    from commands.output import progress
+def _preprocessing(loaded: "Loaded") -> str:
+    """Whose it is, and what it does to a picture."""
+    spec = loaded.input_spec
+    what = f"to {spec.size} x {spec.size} pixels, {spec.interpolation}"
+    if loaded.input_spec_source == "given":
+        return f"{what}, as --input-spec says"
+    return f"{what}, as {loaded.input_spec_source}"
 
-    progress.print(f"[dim]{network}[/dim] {step}", soft_wrap=True)
+
+def _silent(step: str) -> None:
+    """For --quiet."""
 
 
 def _row(artifact: "Artifact", seconds: float) -> tuple[str, ...]:

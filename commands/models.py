@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from models import Cost, Weights
 
 
+_NOTES = """\
+MACs: multiply-accumulates for one image; MACs/B: per byte moved; size: of the
+input, in pixels; top-1: ImageNet, as published with the checkpoint.
+"""
+
+
 @click.command(short_help="List the networks, their cost, and what is exported.")
 @options.repository
 @options.as_json
@@ -21,7 +27,7 @@ def command(repository: Path, as_json: bool) -> None:
     which artifacts of them the repository holds.
 
     MACs are multiply-accumulates for one image at the published input size (the papers call them
-    FLOPs); MACs/byte is the arithmetic intensity: over the fp32 memory traffic, layer by layer.
+    FLOPs); MACs/B is the arithmetic intensity: over the fp32 memory traffic, layer by layer.
     --json has exact figures, addresses and licences.
     """
     from commands.output import print_json, print_table
@@ -36,14 +42,11 @@ def command(repository: Path, as_json: bool) -> None:
     if as_json:
         print_json({"networks": [row.document() for row in rows]})
         return
-    columns = (
-        "network", ">parameters", ">MACs", ">MACs/byte", ">input", ">top-1", "checkpoint",
-        "exported",
-    )  # fmt: skip
-    caption = (
-        "top-1: ImageNet, as published with the checkpoint. In brackets: weights are not trained."
-    )
-    print_table(columns, [row.cells() for row in rows], caption=caption)
+    columns = ("network", ">params", ">MACs", ">MACs/B", ">size", ">top-1", "checkpoint")
+    print_table(columns, [row.cells() for row in rows])
+    click.echo(_NOTES)
+    for line in _exported_lines(repository, exported):
+        click.echo(line)
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,12 @@ class _Row:
         return (
             self.network,
             f"{self.cost.parameters / 1e6:.2f} M",
-            f"{self.cost.macs / 1e6:,.1f} M",
+            f"{self.cost.macs / 1e6:,.0f} M",
             f"{self.cost.intensity:.1f}",
             f"{self.weights.input_spec.size}",
             f"{self.weights.top1:.1%}",
             f"{self.weights.source.partition(',')[0].rpartition('/')[2]} {self._recipe()}",
-            ", ".join(id_ if trained else f"[{id_}: untrained]" for id_, trained in self.exported)
-            .replace("[", r"\["),
-        )  # fmt: skip
+        )
 
     def _recipe(self) -> str:
         """`v1`, `v2`: the publisher's own version where the name ends in one."""
@@ -86,12 +87,27 @@ class _Row:
         }
 
 
+def _exported_lines(
+    repository: Path, exported: dict[str, list[tuple[str, bool]]]
+) -> tuple[str, ...]:
+    lines = tuple(
+        f"  {id_}" + ("" if trained else "  (untrained)")
+        for ids in exported.values()
+        for id_, trained in ids
+    )
+    return (
+        (f"Exported in {repository}:", *lines)
+        if lines
+        else (f"Nothing exported in {repository} yet.",)
+    )
+
+
 def _exported(repository: Path) -> dict[str, list[tuple[str, bool]]]:
     """Network -> its artifacts (id, trained)."""
     from inference.artifact import Artifact, find_artifacts
 
     exported: dict[str, list[tuple[str, bool]]] = {}
-    for found in find_artifacts(repository) if repository.is_dir() else ():
+    for found in find_artifacts(repository):
         if isinstance(found.artifact, Artifact):
             manifest = found.artifact.manifest
             exported.setdefault(manifest.network, []).append((found.id, manifest.weights.trained))

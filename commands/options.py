@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from measuring.errors import InputError
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 repository: Decorator = click.option(
@@ -21,7 +23,11 @@ as_json: Decorator = click.option(
 )
 
 
-def comma_separated(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """`a,b,c` -> ("a", "b", "c"), empty parts dropped, each once."""
-    parts = (part.strip() for part in (value or "").split(","))
-    return tuple(dict.fromkeys(part for part in parts if part))
+def comma_separated(_: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
+    """`a,b,c` -> ("a", "b", "c"), empty parts dropped, each once. Raises InputError for none."""
+    parts = (part.strip() for part in value.split(","))
+    if not (named := tuple(dict.fromkeys(part for part in parts if part))):
+        raise InputError(
+            f"{option.opts[0]} {value!r} names nothing, expected one or more, separated by commas"
+        )
+    return named

@@ -1,6 +1,7 @@
 """What commands print: results on standard output, progress on standard error."""
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import orjson
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 # Piped into a file or another program, nothing is cut off at 80 columns.
 results = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -19,11 +21,27 @@ def print_json(document: Any) -> None:
     results.out(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode(), highlight=False)
 
 
-def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = ""
-) -> None:
+def print_step(step: str) -> None:
+    """A line of progress. In a terminal a long one goes on indented; a file has it whole."""
+    if progress.is_terminal:
+        step = textwrap.fill(
+            step,
+            progress.width,
+            subsequent_indent="    ",
+            break_long_words=False,  # a path stays in one piece
+            break_on_hyphens=False,
+        )
+    progress.print(step, markup=False, soft_wrap=True)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns whose heading starts with `>` are aligned to the right."""
-    table = Table(box=box.SIMPLE_HEAD, caption=caption or None, caption_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,  # 80 columns are few
+        pad_edge=False,
+        show_edge=False,
+    )
     for column in columns:
         right = column.startswith(">")
         table.add_column(
@@ -32,5 +50,5 @@ def print_table(
             overflow="fold",  # a narrow terminal breaks words; an id cut short is no use
         )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # brackets in a name are no markup
     results.print(table)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @options.as_json
 def command(artifacts: tuple[str, ...], runtime: str, repository: Path, as_json: bool) -> int:
     """Check artifacts on this machine: files against their checksums, answers against the
-    golden pictures' reference logits, alone and in a batch.
+    golden pictures' reference logits, alone and in a batch: the table has the worse of the two.
 
     ARTIFACT is an id in the repository or a folder. Exit code 1 if any is outside its bound.
     """  # fmt: skip
@@ -35,15 +35,23 @@ def command(artifacts: tuple[str, ...], runtime: str, repository: Path, as_json:
     if as_json:
         print_json({"artifacts": [_document(report) for report in reports]})
     else:
-        columns = ("artifact", "runtime", "pictures", ">max |dlogit|", ">bound", ">top-1", "holds")
+        columns = ("artifact", "runtime", ">max |dlogit|", ">bound", ">top-1", "holds")
         print_table(columns, [row for report in reports for row in _rows(report)])
+        for entry in (entry for report in reports for entry in report.replayed if entry.missing):
+            click.echo(f"{entry.runtime} was not checked: {entry.missing}", err=True)
     return 0 if all(report.holds for report in reports) else 1
 
 
 def _directory(repository: Path, name: str) -> Path:
     for directory in (repository / name, Path(name)):
-        if directory.is_dir():
-            return directory
+        try:
+            if directory.is_dir():
+                return directory
+        except OSError as error:
+            raise InputError(
+                f"artifact {name!r} cannot be looked for: {directory}: {error.strerror}; "
+                "expected a folder that can be read"
+            ) from error
     raise InputError(
         f"no artifact {name!r}: neither {repository / name} nor {name} is a folder; "
         "`stride models` shows what is exported"
@@ -51,17 +59,17 @@ def _directory(repository: Path, name: str) -> Path:
 
 
 def _rows(report: "ArtifactReport") -> list[tuple[str, ...]]:
+    """A row per runtime, with the worst of its comparisons."""
     rows: list[tuple[str, ...]] = []
-    identity = report.artifact.manifest.id
     for entry in report.replayed:
+        head = (report.artifact.manifest.id, entry.runtime)
         if entry.missing:
-            rows.append((identity, entry.runtime, "", "", "", "", f"not checked: {entry.missing}"))
-        rows += (
-            (identity, entry.runtime, f"{parity.images} {parity.reference}",
-             f"{parity.max_abs_dlogit:.2g}", f"{parity.bound:.2g}",
-             f"{parity.top1_agreement:.1%}", "yes" if parity.holds else "NO")
-            for parity in entry.parities
-        )  # fmt: skip
+            rows.append((*head, "", "", "", "-"))
+            continue
+        worst = max(entry.parities, key=lambda parity: (not parity.holds, parity.max_abs_dlogit))
+        figures = (f"{worst.max_abs_dlogit:.1e}", f"{worst.bound:.1e}")
+        agreement = f"{worst.top1_agreement:.1%}"
+        rows.append((*head, *figures, agreement, "yes" if worst.holds else "NO"))
     return rows
 
 

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,11 @@ def exported(folder: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         arguments = f"export {NETWORK} --weights mine.safetensors --labels labels.txt"
-        assert cli.run([*arguments.split(), "--input-spec", "input.toml", "--name", "days"]) == 0
+        options = "--input-spec input.toml --name days --quiet"
+        printed = StringIO()
+        with redirect_stdout(printed), redirect_stderr(printed):
+            assert cli.run([*arguments.split(), *options.split()]) == 0, printed.getvalue()
+        assert printed.getvalue() == ""
     return folder / "artifacts" / "days-onnx-fp32"
 
 
@@ -82,9 +88,6 @@ def test_models_lists_networks_and_what_is_exported(stride: Stride, exported: Pa
     assert networks[NETWORK]["parameters"] == 1_366_792
     assert networks[NETWORK]["macs"] == 40_476_448
     assert networks[NETWORK]["exported"] == [{"id": exported.name, "trained": True}]
-    table = stride("models")
-    assert "144.9 M" in table
-    assert exported.name in table
 
 
 def test_verify_replays_the_golden_pictures(stride: Stride, exported: Path) -> None:
@@ -150,11 +153,45 @@ def test_export_refuses_with_a_message(
     assert message in capsys.readouterr().err
 
 
-def test_export_untrained_is_marked_in_the_list(stride: Stride) -> None:
-    stride("export", NETWORK, "--weights", "untrained", "--input-spec", "input.toml",
-           "--format", "torch")  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--name", "No Name"], "artifact name 'No Name': expected", id="name"),
+        pytest.param(["--name", ""], "artifact name '': expected", id="empty-name"),
+        pytest.param(["--labels", "absent.txt"], "absent.txt cannot be read", id="labels"),
+        pytest.param(["--labels", "labels.txt"], "7 labels for 1000 classes", id="labels-count"),
+        pytest.param(["--input-spec", "absent.toml"], "absent.toml cannot be read", id="spec"),
+        pytest.param(["--input-spec", "labels.txt"], "labels.txt is not TOML", id="no-spec"),
+        pytest.param(["--format", ""], "--format '' names nothing", id="no-format"),
+        pytest.param(["--precision", " , "], "--precision ' , ' names nothing", id="no-precision"),
+    ],
+)
+def test_export_refuses_before_any_weights_are_asked_for(
+    stride: Stride, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("STRIDE_CACHE", str(tmp_path / "cache"))
 
-    assert f"[{NETWORK}-torch-fp32: untrained]" in stride("models")
-    rows = json.loads(stride("models", "--json"))["networks"]
-    entries = [entry for row in rows for entry in row["exported"]]
-    assert {"id": f"{NETWORK}-torch-fp32", "trained": False} in entries
+    assert cli.run(["export", NETWORK, *arguments]) == 2
+
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "cache").exists()
+
+
+def test_export_untrained_is_marked_in_the_list(
+    stride: Stride, exported: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = f"export {NETWORK} --weights untrained --input-spec input.toml --format torch"
+    # Brackets are no markup, neither in what is printed on the way nor in a table.
+    repository = folder / "artifacts" / "[/b]"
+
+    assert cli.run([*arguments.split(), "--repository", str(repository)]) == 0
+
+    shown = capsys.readouterr()
+    assert f"load: weights that never learnt of {NETWORK}\n" in shown.err
+    assert "preprocess: to 64 x 64 pixels, bicubic, as --input-spec says\n" in shown.err
+    assert f"write: {repository}/{NETWORK}-torch-fp32\n" in shown.err
+    assert "UNTRAINED" in shown.out
+    listed = stride("models", "--repository", str(repository))
+    assert f"  {NETWORK}-torch-fp32  (untrained)\n" in listed
+    assert "2.28 M     145 M" in listed
