@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields
-from math import isfinite
 from pathlib import Path
 
 from measuring.errors import InputError
@@ -60,7 +59,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
 
 
 def _is_channels(value: object) -> bool:
@@ -72,7 +71,7 @@ def _is_channels(value: object) -> bool:
 
 
 _INTEGER = (_is_integer, "a whole number of pixels")
-_CHANNELS = (_is_channels, "three numbers, one per RGB channel")
+_CHANNELS = (_is_channels, "three numbers below a million, one per RGB channel")
 _TYPES: dict[str, tuple[Callable[[object], bool], str]] = {
     "size": _INTEGER,
     "resize": _INTEGER,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.artifact import Artifact, find_artifacts, read_artifact
+from inference.artifact import Artifact, find_artifacts, read_from
 from inference.engine import Engine
 from inference.open_engine import open_engine
 from measuring.cores import available_cores
@@ -103,9 +103,8 @@ def _batching(engine: Engine, wanted: int | None, size: int) -> tuple[int, dict[
 
 
 def _named(repository: Path, spec: ModelSpec) -> Artifact:
-    directory = repository / spec.id
-    if directory.is_dir():
-        return read_artifact(directory)
+    if (repository / spec.id).is_dir():
+        return read_from(repository, spec.id)
     present = ", ".join(sorted(path.name for path in repository.glob("*/"))) or "nothing"
     raise InputError(
         f"no artifact {spec.id!r} in {repository}; there is: {present}; "

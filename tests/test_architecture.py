@@ -101,7 +101,7 @@ def test_files_and_functions_stay_readable(folder: str) -> None:
 
 
 def test_the_serving_side_needs_no_torch() -> None:
-    """Importing everything that `stride serve` uses, in a process where torch cannot be imported."""
+    """Import all that `stride serve` uses, in a process where torch cannot be imported."""
     code = (
         "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
         "import service.server, inference.onnxruntime_engine, inference.null_engine\n"

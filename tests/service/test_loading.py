@@ -120,3 +120,10 @@ def test_load_null_runtime_serves_the_floor(tmp_path: Path) -> None:
     loaded = load(chosen, queue_capacity=3)
 
     assert loaded.info.runtime == "null"
+
+
+def test_choose_a_folder_under_another_name_is_refused(tmp_path: Path) -> None:
+    write_tiny(tmp_path, "one").rename(tmp_path / "copy")
+
+    with pytest.raises(ArtifactError, match="one-onnx-fp32"):
+        choose(tmp_path, [ModelSpec("copy")])
