@@ -49,7 +49,7 @@ def run(options: DemoOptions) -> int:
         port = free_port(options.port)
         log = prepared.repository.parent / "service.log"
         serve = stride("serve", "--repository", prepared.repository, "--port", port)
-        screen.step("Serve")
+        screen.step("Serve all of them over HTTP")
         with started(serve, screen, port=port, log=log) as service:
             wait_until_ready(service)
             screen.note(f"Ready: {service.url}, described at {service.url}/docs")
@@ -57,6 +57,7 @@ def run(options: DemoOptions) -> int:
             rows = _rows(service, tallies)
             if not options.keep:
                 stop(service)
+    screen.note("")
     _show(rows, options, prepared, service)
     for line in failure_lines(tallies):
         screen.note(line)
@@ -68,6 +69,7 @@ def _classify(
 ) -> tuple[Tally, ...]:
     pictures = prepared.pictures
     screen.step(f"Classify {len(pictures)} pictures with each network, {concurrency} at a time")
+    screen.note("Every request is like this one:")
     screen.command(_curl(service.port, prepared, "classify", model=prepared.models[0], k=1))
     with screen.bar() as bar:
         task = bar.add_task("answers", total=len(pictures) * len(prepared.models))
@@ -113,7 +115,9 @@ def next_steps(prepared: Prepared, service: Service, *, keep: bool) -> tuple[str
     port = service.port if keep else USUAL_PORT
     serve = stride("serve", "--repository", prepared.repository, "--port", port)
     first = (
-        f"kill {service.process.pid}  # stops the service, which runs on" if keep else serve.line
+        f"kill {service.process.pid}  # ends the service, which runs on"
+        if keep
+        else f"{serve.line}  # the demo has ended its own; then, in another terminal:"
     )
     return (
         first,

@@ -54,8 +54,8 @@ def row_of(model: Model, tally: Tally) -> Row:
 
 
 def table_of(rows: tuple[Row, ...]) -> Table:
-    """One line per network."""
-    table = Table(box=box.SIMPLE_HEAD)
+    """One line per network, in 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
     table.add_column("network", no_wrap=True)
     for heading in ("top-1 over HTTP (n)", "p50 ms", "p99 ms", "images/s", "artifact MB"):
         table.add_column(heading, justify="right")

@@ -1,7 +1,8 @@
-"""Acts as `stride` for the demo's tests: `export` leaves nothing, `serve` answers every picture of
-the folder of its label rightly. What it is to do otherwise stands in the environment.
+"""Acts as `stride` for the demo's tests: `export` and `verify` do nothing, `serve` answers every
+picture of the folder of its label rightly. What it is to do otherwise stands in the environment.
 
-STAND_IN_EXPORT: exit code of `export`; STAND_IN_REFUSED: a model that is always answered with 503.
+STAND_IN_EXPORT, STAND_IN_VERIFY: exit code of that command; STAND_IN_REFUSED: a model that is
+always answered with 503.
 """
 
 import json
@@ -50,8 +51,8 @@ class Service(BaseHTTPRequestHandler):
 
 def main(arguments: list[str]) -> int:
     """`stride COMMAND ...`."""
-    if arguments[0] == "export":
-        return int(os.environ.get("STAND_IN_EXPORT", "0"))
+    if arguments[0] in ("export", "verify"):
+        return int(os.environ.get(f"STAND_IN_{arguments[0].upper()}", "0"))
     port = int(arguments[arguments.index("--port") + 1])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with ThreadingHTTPServer(("127.0.0.1", port), Service) as server:

@@ -61,9 +61,11 @@ def test_run_shows_each_command_on_standard_error(
     shown = capfd.readouterr().err
     assert "are used again" in shown
     assert [line[:3] for line in shown.splitlines() if line[:1].isdigit()] == [
-        "1. ", "2. ", "3. ", "4. "
+        "1. ", "2. ", "3. ", "4. ", "5. "
     ]  # fmt: skip
-    assert shown.count(" export ") == 3
+    assert shown.count(" export ") == shown.count(" --quiet\n") == 3
+    models = " ".join(f"{network}-onnx-fp32" for network in NETWORKS)
+    assert f" verify {models} --repository {directory}/digits/artifacts\n" in shown
     assert f"2> {directory}/digits/service.log" in shown
 
 
@@ -111,12 +113,13 @@ def test_run_with_keep_leaves_the_service_running(
         os.waitpid(result["pid"], 0)
 
 
-def test_run_stops_at_an_export_that_fails(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["export", "verify"])
+def test_run_stops_at_a_command_that_fails(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setenv("STAND_IN_EXPORT", "1")
+    monkeypatch.setenv(f"STAND_IN_{command.upper()}", "1")
 
-    with pytest.raises(CheckError, match=r"export fasternet_t0 .* ended with exit code 1; what"):
+    with pytest.raises(CheckError, match=rf"{command} fasternet_t0.* ended with exit code 1; what"):
         run.run(DemoOptions(weights="digits", directory=directory))
 
 

@@ -143,3 +143,16 @@ def test_document_is_json_in_seconds_and_bytes() -> None:
     assert document["networks"][0]["p50"] == 0.350
     assert document["networks"][0]["size"] == 10_600_000
     assert document["machine"]["processor"]["model"]
+
+
+def test_table_fits_into_80_columns() -> None:
+    row = row_of(MODEL, tally(719, correct=711, labelled=719))
+    row = replace(row, network="shufflenet_v2_x1_0", size=105_100_000, images_per_second=12_345.0)
+
+    heading, _, line = printed(row).splitlines()
+
+    assert heading.split("  ")[0].strip() == "network"
+    assert "top-1 over HTTP (n)" in heading
+    assert "artifact MB" in heading
+    assert line.startswith("shufflenet_v2_x1_0 ")
+    assert line.rstrip().endswith(" 105.1")
