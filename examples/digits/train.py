@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
         for done in _train_all(jobs, console):
             console.print(
                 f"{done.job.network}: {done.accuracy:.1%} of {done.pictures} held-out pictures "
-                f"right after {done.seconds:.0f} s; {done.path}",
+                f"right, trained in {done.seconds:.0f} s: {done.path}",
                 soft_wrap=True,
             )
     except StrideError as error:
