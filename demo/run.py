@@ -106,7 +106,7 @@ def _show(
         results.out(json.dumps(document, indent=2), highlight=False)
         return
     results.print(table_of(rows))
-    for line in (*remarks(rows, machine, options.concurrency), "", "What to try next", *steps):
+    for line in ("", *remarks(rows, machine, options.concurrency), "", "What to try next", *steps):
         results.print(line, markup=False, soft_wrap=True)
 
 
