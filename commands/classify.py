@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import click
 
@@ -54,7 +54,11 @@ def command(
         print_json({"images": answers})
     else:
         columns = ("image", "model", "label", ">probability", ">inference ms")
-        print_table(columns, [row for answer in answers for row in _rows(answer)])
+        read = [answer for answer in answers if "error" not in answer]
+        if read:
+            print_table(columns, [row for answer in read for row in _rows(answer)])
+        for answer in (answer for answer in answers if "error" in answer):
+            click.echo(f"error: {answer['image']}: {answer['error']}", err=True)
         if any(not answer.get("trained", True) for answer in answers):
             click.echo("The weights are not trained: the labels mean nothing.", err=True)
     return 2 if any("error" in answer for answer in answers) else 0
@@ -72,8 +76,6 @@ def _answer(path: Path, classify: Classify) -> Answer:
 
 
 def _rows(answer: Answer) -> list[tuple[str, ...]]:
-    if "error" in answer:
-        return [(answer["image"], "", f"error: {answer['error']}", "", "")]
     head = (answer["image"], answer["model"])
     milliseconds = f"{answer['timings']['inference'] * 1e3:.2f}"
     return [
@@ -87,9 +89,10 @@ def _rows(answer: Answer) -> list[tuple[str, ...]]:
 def _over_http(url: str, model: str | None, k: int) -> Classify:
     import urllib3
 
+    url = _service(url)
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), retries=False)
     fields = {"k": str(k)} | ({"model": model} if model else {})
-    address = f"{url.rstrip('/')}/v1/classify?{urlencode(fields)}"
+    address = f"{url}/v1/classify?{urlencode(fields)}"
 
     def classify(data: bytes) -> Answer:
         try:
@@ -101,6 +104,18 @@ def _over_http(url: str, model: str | None, k: int) -> Classify:
         return _read(url, response.status, response.data)
 
     return classify
+
+
+def _service(url: str) -> str:
+    """`http://` may be left out; raises InputError for more than the address of a service."""
+    full = url if "://" in url else f"http://{url}"
+    parts = urlsplit(full)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        raise InputError(
+            f"--url {url!r}: expected the address of a service and no path, "
+            "e.g. http://localhost:8000"
+        )
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _read(url: str, status: int, data: bytes) -> Answer:

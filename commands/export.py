@@ -76,7 +76,7 @@ def command(quiet: bool, as_json: bool, **values: Any) -> None:
 
     \b
     stride export fasternet_t0 mobilenet_v2 shufflenet_v2_x1_0
-    stride export mobilenet_v2 --weights mine.safetensors --labels labels.txt --name mine
+    stride export mobilenet_v2 --weights mine.safetensors --name mine
     """
     from commands.output import print_json, print_step, print_table
 

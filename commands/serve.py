@@ -110,7 +110,7 @@ class Seconds(click.FloatRange):
     show_default="cores",
     help="Threads that decode and resize.",
 )
-@click.option("--access-log", is_flag=True, help="Log every request, not only failures.")
+@click.option("--access-log", is_flag=True, help="Log every request, not only 5xx.")
 def command(**values: Any) -> None:
     """Serve artifacts over HTTP, with every request's latency measured stage by stage.
 

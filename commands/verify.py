@@ -26,7 +26,8 @@ def command(artifacts: tuple[str, ...], runtime: str, repository: Path, as_json:
     """Check artifacts on this machine: files against their checksums, answers against the
     golden pictures' reference logits, alone and in a batch: the table has the worse of the two.
 
-    ARTIFACT is an id in the repository or a folder. Exit code 1 if any is outside its bound.
+    ARTIFACT is an id or plain name in the repository, or a folder. Exit code 1 if any is outside
+    its bound.
     """  # fmt: skip
     from commands.output import print_json, print_table
     from inference.verify_artifact import verify_artifact
@@ -43,19 +44,18 @@ def command(artifacts: tuple[str, ...], runtime: str, repository: Path, as_json:
 
 
 def _directory(repository: Path, name: str) -> Path:
-    for directory in (repository / name, Path(name)):
-        try:
-            if directory.is_dir():
-                return directory
-        except OSError as error:
-            raise InputError(
-                f"artifact {name!r} cannot be looked for: {directory}: {error.strerror}; "
-                "expected a folder that can be read"
-            ) from error
-    raise InputError(
-        f"no artifact {name!r}: neither {repository / name} nor {name} is a folder; "
-        "`stride models` shows what is exported"
-    )
+    from inference.artifact import named_artifact
+
+    try:
+        folder = Path(name)
+        if folder.is_dir() and (folder.is_absolute() or not (repository / name).is_dir()):
+            return folder
+        return named_artifact(repository, name).directory
+    except OSError as error:
+        raise InputError(
+            f"artifact {name!r} cannot be looked for: {error.filename}: {error.strerror}; "
+            "expected a folder that can be read"
+        ) from error
 
 
 def _rows(report: "ArtifactReport") -> list[tuple[str, ...]]:

@@ -90,11 +90,40 @@ def read_from(repository: Path, id: str) -> Artifact:  # noqa: A002  (the domain
     return artifact
 
 
+def named_artifact(repository: Path, name: str) -> Artifact:
+    """The artifact with this id, or the only one whose plain name it is.
+
+    Raises ArtifactError for a damaged one, InputError with what is there for one that is not.
+    """
+    try:
+        if (repository / name).is_dir():
+            return read_from(repository, name)
+    except OSError as error:
+        raise ArtifactError(
+            f"artifact {name!r} cannot be looked for in {repository} ({error.strerror}); "
+            "expected a folder that can be read"
+        ) from error
+    found = find_artifacts(repository)
+    same = [
+        entry.artifact
+        for entry in found
+        if isinstance(entry.artifact, Artifact) and entry.artifact.manifest.name == name
+    ]
+    if len(same) == 1:
+        return same[0]
+    present = ", ".join(entry.id for entry in found) or "nothing"
+    raise InputError(
+        f"no artifact {name!r} in {repository}; there is: {present}; "
+        "make it with `stride export`, or name another folder with --repository"
+    )
+
+
 def find_artifacts(repository: Path) -> tuple[Found, ...]:
     """Every directory of the repository by name; a broken one comes with its error.
 
-    Hidden directories are skipped: that is where exports are built. A repository that does not
-    exist yet holds nothing; raises ArtifactError for one that cannot be listed.
+    Hidden directories are skipped: that is where exports are built. So are those with nothing but
+    directories: other things may be kept beside the artifacts. A repository that does not exist
+    yet holds nothing; raises ArtifactError for one that cannot be listed.
     """
     try:
         directories = sorted(entry for entry in repository.iterdir() if _is_candidate(entry))
@@ -143,7 +172,10 @@ def rebuild_command(artifact: Artifact) -> str:
 
 
 def _is_candidate(entry: Path) -> bool:
-    return entry.is_dir() and not entry.name.startswith(".")
+    if entry.name.startswith(".") or not entry.is_dir():
+        return False
+    inside = [path.is_dir() for path in entry.iterdir()]
+    return not inside or not all(inside)
 
 
 def _try_read(directory: Path) -> Artifact | ArtifactError:

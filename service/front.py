@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from inference.engine import Pixels
+from inference.errors import BrokenImageError
 from service.admission import Admission
 from service.body import BodyReader, image_bytes
 from service.decoding import Decoder, Prepared
@@ -81,6 +82,13 @@ class Front:
                 prepared = await self.decoder.prepare(data, (m.manifest.input for m in models))
         except TimeoutError as error:
             raise DeadlineError("the deadline passed while the image was decoded") from error
+        except BrokenImageError as error:
+            if b"\n" in data:
+                raise
+            # `curl -d` leaves out line ends, and hardly any image has none.
+            raise BrokenImageError(
+                f"{error}; if it went out with curl -d, use --data-binary: -d drops bytes"
+            ) from error
         exchange.stages["decode"] = prepared.decode
         return prepared
 

@@ -3,10 +3,10 @@
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inference.artifact import Artifact, find_artifacts, read_from
+from inference.artifact import Artifact, find_artifacts, named_artifact
 from inference.engine import Engine
 from inference.open_engine import open_engine
 from measuring.cores import available_cores
@@ -43,7 +43,8 @@ def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
     artifact that is damaged.
     """
     if specs:
-        found = [(spec, _named(repository, spec)) for spec in specs]
+        named = ((spec, named_artifact(repository, spec.id)) for spec in specs)
+        found = [(replace(spec, id=artifact.manifest.id), artifact) for spec, artifact in named]
     else:
         found = [(ModelSpec(artifact.manifest.id), artifact) for artifact in _all(repository)]
     _refuse_duplicates(spec.id for spec, _ in found)
@@ -100,16 +101,6 @@ def _batching(engine: Engine, wanted: int | None, size: int) -> tuple[int, dict[
     if wanted > engine.max_batch:
         raise InputError(f"max_batch={wanted}, but {engine.name} takes at most {engine.max_batch}")
     return wanted, measure(engine, size, sorted({1, wanted}))
-
-
-def _named(repository: Path, spec: ModelSpec) -> Artifact:
-    if (repository / spec.id).is_dir():
-        return read_from(repository, spec.id)
-    present = ", ".join(sorted(path.name for path in repository.glob("*/"))) or "nothing"
-    raise InputError(
-        f"no artifact {spec.id!r} in {repository}; there is: {present}; "
-        "make it with `stride export`, or name another folder with --repository"
-    )
 
 
 def _all(repository: Path) -> list[Artifact]:

@@ -91,6 +91,7 @@ async def _serve(settings: Settings, chosen: tuple[Chosen, ...], listener: socke
     core.announce_drain()
     await loading
     await core.drain()
+    log.info("stopped requests=%d", sum(s.success for s in core.statistics().values()))
 
 
 async def _load(

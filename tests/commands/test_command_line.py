@@ -44,6 +44,10 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
             ["serve", "--config", "absent.toml"], 2, "absent.toml cannot be read", id="no-config"
         ),
         pytest.param(
+            ["classify", "x.png", "--url", "http://localhost:8000/v1/classify"], 2,
+            "expected the address of a service and no path", id="address-with-a-path",
+        ),
+        pytest.param(
             ["classify", "x.png", "--url", "http://127.0.0.1:9"], 3, "no answer from",
             id="unreachable-service",
         ),

@@ -110,14 +110,28 @@ def test_classify_here_and_over_http_agree(
 
 
 def test_classify_goes_on_after_a_broken_picture(
+    exported: Path, service: ServiceProcess, folder: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(folder)
+    for where in ([], ["--url", service.url]):
+        assert cli.run(["classify", "broken.png", "photo.png", "absent.png", *where]) == 2
+
+        captured = capsys.readouterr()
+        assert "day" in captured.out
+        assert "error: broken.png: " in captured.err
+        assert "broken PNG" in captured.err
+        assert "error: absent.png: cannot be read: No such file" in captured.err
+
+
+def test_names_and_addresses_may_be_short(
     stride: Stride, exported: Path, service: ServiceProcess
 ) -> None:
-    for where in ((), ("--url", service.url)):
-        output = stride("classify", "broken.png", "photo.png", "absent.png", *where, code=2)
-
-        assert "broken PNG" in output
-        assert "day" in output
-        assert "cannot be read: No such file" in output
+    """The plain name where one artifact has it, and an address without `http://`."""
+    assert exported.name in stride("verify", "days")
+    for where in (("--model", "days"), ("--url", service.url.removeprefix("http://"))):
+        output = json.loads(stride("classify", "photo.png", *where, "--json"))
+        assert output["images"][0]["model"] == exported.name
 
 
 def test_export_other_weights_under_the_same_name_is_refused(

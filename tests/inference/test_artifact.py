@@ -125,6 +125,7 @@ def test_find_artifacts_a_broken_one_does_not_hide_the_good(artifact_directory: 
     repository = artifact_directory.parent
     (repository / "broken-onnx-fp32").mkdir()
     (repository / ".mean-colour-onnx-fp32-1234").mkdir()
+    (repository / "demo" / "digits").mkdir(parents=True)
     (repository / "notes.txt").write_text("not a directory")
     broken, good = find_artifacts(repository)
     assert broken.id == "broken-onnx-fp32"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.service.client import Client, Reply, png, png_header
+from measuring.pictures import varied_pictures
+from tests.service.client import Client, Reply, encode, png, png_header
 from tests.service.process import ServiceProcess
 from tests.tiny import write_tiny
 
@@ -30,11 +31,13 @@ class Wrong:
 
 JPEG_START = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 FORM = (("Content-Type", "Multipart/Form-Data; boundary=b"),)
+CURL_D = encode(varied_pictures(1, 64, seed=5)[0], "JPEG").translate(None, b"\r\n\0")
 WRONG = {
     "empty-body": Wrong(400, "the body is empty"),
     "text-file": Wrong(415, "expected JPEG, PNG or WebP", b"hello, this is text\n" * 10),
     "broken-jpeg": Wrong(422, "broken JPEG", JPEG_START + b"\x00" * 500),
     "truncated-png": Wrong(422, "broken PNG", png()[:200]),
+    "sent-by-curl-d": Wrong(422, "use --data-binary", CURL_D),
     "enormous-png": Wrong(413, "900,000,000 pixels", png_header(30_000, 30_000)),
     "too-many-bytes": Wrong(413, f"the limit is {LIMIT}", b"x" * (LIMIT + 1)),
     "unknown-model": Wrong(
