@@ -68,8 +68,8 @@ def test_spread_ignores_an_offset_common_to_all_classes() -> None:
     assert spread(np.array([[1.0, -1.0], [1.0, -1.0]])) == 1.0
 
 
-def test_bound_for_fp32_is_200_times_what_the_original_loses() -> None:
-    assert bound_for("fp32", exact=EXACT, rounded=EXACT + 0.0005) == pytest.approx(0.1)
+def test_bound_for_fp32_is_fifty_times_what_the_original_loses() -> None:
+    assert bound_for("fp32", exact=EXACT, rounded=EXACT + 0.002) == pytest.approx(0.1)
 
 
 def test_bound_for_fp32_is_never_below_a_hundred_thousandth_of_the_spread() -> None:
