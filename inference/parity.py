@@ -2,8 +2,8 @@
 
 How much rounding to float32 moves the logits depends on the network, by a factor of hundreds. So
 the fp32 bound is fifty times what the original itself loses between float64 and float32, and at
-least 1e-5 of the logits' spread. Correct float32 runtimes lose up to twelve times as much as the
-original, where their kernels approximate; TF32, fp16 and bf16 are at least forty bounds away.
+least 1e-5 of the logits' spread. Correct float32 runtimes lose up to about five times as much as
+the original; fp16 and bf16 are at least forty bounds away.
 docs/decisions/parity-bound.md has the figures.
 
 Two classes that the reference puts so close together that arithmetic within the bound can swap
