@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 
@@ -44,7 +45,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_checkpoint_loads_strictly(trained: Path) -> None:
-    load_state(create(NETWORK, num_classes=10), read_state(trained / f"{NETWORK}.safetensors"))
+    network, state = create(NETWORK, num_classes=10), read_state(trained / f"{NETWORK}.safetensors")
+
+    load_state(network, state)
+
+    loaded = network.state_dict()
+    assert set(loaded) == set(state)
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
 
 
 def test_checkpoint_says_how_it_was_made(trained: Path) -> None:
