@@ -41,13 +41,16 @@ class Parity:
 
 @dataclass(frozen=True)
 class Variant:
-    """One file of an artifact: which runtimes and processor features it was made for."""
+    """One file of an artifact: which runtimes, devices and processor features it was made for.
+
+    All `features` are needed; a file for processors with one or another is listed twice."""
 
     file: str
     runtimes: tuple[str, ...]
     parity: Parity
     features: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)

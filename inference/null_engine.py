@@ -6,6 +6,7 @@ from inference.artifact import Artifact
 from inference.check_pixels import MAX_BATCH, check_pixels
 from inference.engine import Logits, Pixels
 from inference.manifest import Variant
+from inference.placement import Placement
 
 
 class NullEngine:
@@ -25,7 +26,7 @@ class NullEngine:
         """Nothing is held."""
 
 
-def open_variant(artifact: Artifact, variant: Variant, threads: int) -> NullEngine:  # noqa: ARG001
+def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> NullEngine:  # noqa: ARG001
     """Fits any artifact; no file of it is read."""
     manifest = artifact.manifest
     return NullEngine(size=manifest.input.size, classes=len(manifest.labels))

@@ -16,6 +16,7 @@ from inference.check_pixels import MAX_BATCH, check_pixels
 from inference.engine import Logits, Pixels
 from inference.errors import ArtifactError
 from inference.manifest import Variant
+from inference.placement import Placement
 
 _ERRORS_ONLY = 3
 
@@ -40,10 +41,10 @@ class OnnxRuntimeEngine:
         self._session = None
 
 
-def open_variant(artifact: Artifact, variant: Variant, threads: int) -> OnnxRuntimeEngine:
+def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> OnnxRuntimeEngine:
     """Raises ArtifactError for a file that ONNX Runtime refuses or that is not pixels in,
     logits out."""
-    session = open_session(artifact.path(variant.file), threads=threads)
+    session = open_session(artifact.path(variant.file), threads=placement.threads)
     manifest = artifact.manifest
     size, classes = manifest.input.size, len(manifest.labels)
     _check(artifact, session.get_inputs(), "pixels", ("tensor(uint8)", (size, size, 3)))

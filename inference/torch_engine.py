@@ -8,6 +8,7 @@ from inference.check_pixels import MAX_BATCH, check_pixels
 from inference.engine import Logits, Pixels
 from inference.errors import ArtifactError
 from inference.manifest import Variant
+from inference.placement import Placement
 from measuring.errors import InputError
 from models.catalog import create
 from models.checkpoint import load_state, read_state
@@ -41,7 +42,7 @@ class TorchEngine:
         self._network = None
 
 
-def open_variant(artifact: Artifact, variant: Variant, threads: int) -> TorchEngine:
+def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> TorchEngine:
     """Raises ArtifactError for weights that do not fit the manifest's network."""
     manifest = artifact.manifest
     try:
@@ -53,7 +54,7 @@ def open_variant(artifact: Artifact, variant: Variant, threads: int) -> TorchEng
             f"{len(manifest.labels)} classes: {error}; "
             f"rebuild it with: {rebuild_command(artifact)}"
         ) from error
-    torch.set_num_threads(threads)
+    torch.set_num_threads(placement.threads)
     torch.set_float32_matmul_precision("highest")
     pixels_in = PixelsIn(network, manifest.input).eval()
     return TorchEngine(pixels_in, precision=manifest.precision, size=manifest.input.size)

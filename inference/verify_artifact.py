@@ -8,19 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.artifact import Artifact, read_artifact
+from inference.choice import Choice, choose, fitting
 from inference.errors import RuntimeMissingError
 from inference.manifest import Parity
-from inference.open_engine import RUNTIMES, choose_runtime, open_unverified
+from inference.open_engine import open_choice
 from inference.parity import replay
 from inference.reference import read_reference
+from inference.runtimes import row_of
 from measuring.errors import InputError
+from measuring.gpu import gpus
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """One runtime's answers to the golden pictures, or why it could not be asked."""
+    """One runtime's answers to the golden pictures with one file, or why it could not be asked."""
 
     runtime: str
+    device: str
+    file: str
     parities: tuple[Parity, ...] = ()
     missing: str | None = None
 
@@ -40,36 +45,45 @@ class ArtifactReport:
 
 
 def verify_artifact(directory: Path, *, runtime: str = "auto") -> ArtifactReport:
-    """Replays the golden pictures on `runtime`; `auto`: on every installed one it was made for.
+    """Replays the golden pictures on `runtime`; `auto`: on every installed one it was made for,
+    with each file that this machine can run.
 
     Figures outside the bound are reported, not raised. Raises ArtifactError for damaged files,
     RuntimeMissingError if nothing that could open it is installed, InputError for a runtime that
     cannot open it or has no answers to check.
     """
     artifact = read_artifact(directory)
-    names = _runtimes(artifact, choose_runtime(artifact, runtime), every=runtime == "auto")
-    replayed = tuple(_replay(artifact, name) for name in names)
+    replayed = tuple(_replay(artifact, choice) for choice in _choices(artifact, runtime))
     missing = [entry.missing for entry in replayed if entry.missing]
     if len(missing) == len(replayed):
         raise RuntimeMissingError("; ".join(missing))
     return ArtifactReport(artifact, replayed)
 
 
-def _runtimes(artifact: Artifact, chosen: str, *, every: bool) -> tuple[str, ...]:
-    if not RUNTIMES[chosen].answers:
+def _choices(artifact: Artifact, runtime: str) -> tuple[Choice, ...]:
+    """Each file once per runtime and device; GPUs only where there is one, or nothing else."""
+    if runtime != "auto" and not row_of(runtime).answers:
         raise InputError(
-            f"runtime {chosen} answers zeros, expected one whose answers can be checked; "
+            f"runtime {runtime} answers zeros, expected one whose answers can be checked; "
             "leave --runtime out to check all that are installed"
         )
-    listed = {name for variant in artifact.manifest.variants for name in variant.runtimes}
-    return tuple(name for name in RUNTIMES if name in listed) if every else (chosen,)
+    able = [choice for choice in fitting(artifact) if runtime in ("auto", choice.runtime)]
+    on_cpu = [choice for choice in able if choice.device == "cpu"]
+    if on_cpu and not gpus():
+        able = on_cpu
+    if not able:
+        device = "cpu" if runtime == "auto" else row_of(runtime).devices[0]
+        able = [choose(artifact, runtime=runtime, device=device)]
+    files = {(choice.runtime, choice.device, choice.variant.file): choice for choice in able[::-1]}
+    return tuple(files.values())[::-1]
 
 
-def _replay(artifact: Artifact, runtime: str) -> Replayed:
+def _replay(artifact: Artifact, choice: Choice) -> Replayed:
+    place = (choice.runtime, choice.device, choice.variant.file)
     try:
-        engine, variant = open_unverified(artifact, runtime=runtime)
+        engine = open_choice(artifact, choice)
     except RuntimeMissingError as error:
-        return Replayed(runtime, missing=str(error))
+        return Replayed(*place, missing=str(error))
     with closing(engine):
-        parities = replay(engine, read_reference(artifact), bound=variant.parity.bound)
-    return Replayed(runtime, parities)
+        bound = choice.variant.parity.bound
+        return Replayed(*place, replay(engine, read_reference(artifact), bound=bound))

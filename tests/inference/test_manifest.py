@@ -97,6 +97,16 @@ def test_find_artifacts_leaves_out_a_manifest_with_size_0(artifact_directory: Pa
     assert isinstance(good.artifact, Artifact)
 
 
+def test_read_manifest_of_a_variant_without_devices_is_for_all(artifact_directory: Path) -> None:
+    """Manifests were written before variants knew of devices."""
+    path = artifact_directory / "manifest.json"
+    document = json.loads(path.read_text())
+    del document["variants"][0]["devices"]
+    path.write_text(json.dumps(document))
+    (variant,) = read_manifest(artifact_directory).variants
+    assert variant.devices == ("cpu", "cuda")
+
+
 @pytest.mark.parametrize("bound", [0.0, -1e-3, float("inf"), float("nan")])
 def test_read_artifact_refuses_a_bound_that_is_none(artifact_directory: Path, bound: float) -> None:
     change_json(artifact_directory, ("variants", 0, "parity", "bound"), bound)

@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from inference.artifact import read_artifact
+from inference.choice import choose
 from inference.errors import ArtifactError, ParityError
 from inference.open_engine import open_engine, open_unverified
 from inference.reference import read_reference
@@ -73,10 +74,19 @@ def test_open_engine_null_answers_zeros_and_replays_nothing(artifact_directory: 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        pytest.param({"runtime": "torch"}, r"torch cannot open .*onnxruntime, null", id="format"),
+        pytest.param(
+            {"runtime": "torch"},
+            r"torch on cpu cannot open .*onnxruntime on cpu, null",
+            id="format",
+        ),
         pytest.param({"runtime": "onxruntime"}, "did you mean onnxruntime", id="misspelt"),
         pytest.param({"runtime": "caffe"}, "expected one of auto, onnxruntime", id="unknown"),
-        pytest.param({"device": "cuda"}, "device 'cuda': expected one of cpu", id="device"),
+        pytest.param(
+            {"device": "abacus"}, r"'abacus' cannot open .*onnxruntime on cpu", id="device"
+        ),
+        pytest.param(
+            {"runtime": "null", "device": "cuda"}, "'cuda': expected one of cpu", id="not-there"
+        ),
         pytest.param({"threads": 0}, "threads is 0, expected 1 or more", id="threads"),
     ],
 )
@@ -105,6 +115,20 @@ def test_open_engine_takes_the_first_variant_that_fits_the_processor(
     engine, chosen = open_unverified(read_artifact(artifact_directory))
     engine.close()
     assert chosen == variant
+
+
+def test_open_engine_takes_the_first_variant_for_the_device(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    assert variant.devices == ("cpu", "cuda")
+    for_gpus, for_processors = (replace(variant, devices=(name,)) for name in ("cuda", "cpu"))
+    change_manifest(artifact_directory, variants=(for_gpus, for_processors))
+    artifact = read_artifact(artifact_directory)
+    assert choose(artifact).variant == for_processors
+    change_manifest(artifact_directory, variants=(for_gpus,))
+    with pytest.raises(InputError, match=r"device 'cpu' cannot open mean-colour-onnx-fp32 \("):
+        open_engine(read_artifact(artifact_directory))
 
 
 def test_open_engine_no_variant_for_this_processor(

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -5,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.artifact import read_artifact
+from inference.artifact import describe, read_artifact
 from inference.errors import ArtifactError
+from inference.manifest import write_manifest
 from inference.reference import Reference, read_reference, write_reference
 from inference.verify_artifact import verify_artifact
 from measuring.errors import InputError
@@ -18,7 +20,7 @@ def test_verify_artifact_reports_both_replays(artifact_directory: Path) -> None:
     report = verify_artifact(artifact_directory)
     (entry,) = report.replayed
     assert report.holds
-    assert entry.runtime == "onnxruntime"
+    assert (entry.runtime, entry.device, entry.file) == ("onnxruntime", "cpu", "model.onnx")
     assert [parity.images for parity in entry.parities] == [16, 16]
 
 
@@ -51,3 +53,27 @@ def test_verify_artifact_damaged_file_is_an_error(artifact_directory: Path) -> N
     np.savez(artifact_directory / "reference.npz", pixels=np.zeros(1))
     with pytest.raises(ArtifactError, match=r"reference\.npz has \d+ bytes, expected"):
         verify_artifact(artifact_directory)
+
+
+def test_verify_artifact_replays_every_file_that_this_machine_can_run(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    """A file that is listed for several processors is replayed once."""
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    manifest = read_artifact(artifact_directory).manifest
+    shutil.copy(artifact_directory / "model.onnx", artifact_directory / "plain.onnx")
+    variants = (
+        replace(variant, features=("abacus",)),
+        replace(variant, file="plain.onnx"),
+        variant,
+        replace(variant, rewrites=("again",)),
+    )
+    files = {name: describe(artifact_directory / name) for name in (*manifest.files, "plain.onnx")}
+    write_manifest(artifact_directory, replace(manifest, variants=variants, files=files))
+    report = verify_artifact(artifact_directory)
+    assert [entry.file for entry in report.replayed] == ["plain.onnx", "model.onnx"]
+
+
+def test_verify_artifact_of_a_runtime_that_it_was_not_made_for(artifact_directory: Path) -> None:
+    with pytest.raises(InputError, match=r"runtime torch on cpu cannot open .*onnxruntime on cpu"):
+        verify_artifact(artifact_directory, runtime="torch")
