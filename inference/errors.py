@@ -8,7 +8,8 @@ InputError
 MissingError
 └── RuntimeMissingError    503   a runtime that is not installed
 CheckError
-└── ParityError            503   an engine whose answers are outside its bound
+├── ParityError            503   an engine whose answers are outside its bound
+└── DeviceError            503   a GPU that failed while it computed
 """
 
 from measuring.errors import CheckError, InputError, MissingError
@@ -44,3 +45,7 @@ class RuntimeMissingError(MissingError):
 
 class ParityError(CheckError):
     """An engine whose answers differ from the artifact's reference beyond its bound."""
+
+
+class DeviceError(CheckError):
+    """A GPU, or what drives it, that failed while it computed."""

@@ -46,6 +46,21 @@ def gpus() -> tuple[Gpu, ...] | None:
         return None
 
 
+def gpu_at(bus_id: str) -> Gpu | None:
+    """The GPU at a PCI address such as `0000:1b:00.0`, as CUDA names the one it computes on; None
+    where it cannot be asked."""
+    try:
+        with _library() as nvml:
+            if nvml is None:
+                return None
+            try:
+                return _gpu(nvml, nvml.nvmlDeviceGetHandleByPciBusId(bus_id))
+            except nvml.NVMLError:
+                return None
+    except MissingError:
+        return None
+
+
 def gpu_states() -> tuple[GpuState, ...]:
     """The state of each of `gpus()`; empty where they cannot be asked."""
     try:
