@@ -1,0 +1,241 @@
+"""A float32 ONNX graph to one with QuantizeLinear/DequantizeLinear pairs, which every runtime turns
+into its own int8 kernels. Scales are per channel for weights and per tensor for feature maps.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from exporters.calibration import Ranges, covering, merged
+from exporters.int8_plan import COMPUTE, Int8Plan, plan_int8
+from exporters.onnx_graph import Graph, attribute, drop_unused_constants, integers, read_graph
+from measuring.errors import CheckError
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One kind of int8 file. `features`: processor features of which any one suffices, none where
+    it is empty; `weight_bits`: 7 where a processor adds pairs of products in 16 bits, which eight
+    would overflow; `symmetric`: feature maps as S8 around zero instead of U8 from least to
+    largest; `rounds_before_curves`: see `plan_int8`."""
+
+    file: str
+    runtimes: tuple[str, ...]
+    devices: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    symmetric: bool = False
+    weight_bits: int = 8
+    rounds_before_curves: bool = False
+
+
+_VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
+SCHEMES: dict[str, Scheme] = {
+    "vnni": Scheme("vnni.onnx", ("openvino",), ("cpu",), _VNNI),
+    "vnni-ort": Scheme(
+        "vnni-ort.onnx", ("onnxruntime",), ("cpu",), _VNNI, rounds_before_curves=True
+    ),
+    "reduced": Scheme(
+        "reduced.onnx",
+        ("openvino", "onnxruntime"),
+        ("cpu",),
+        weight_bits=7,
+        rounds_before_curves=True,
+    ),
+    "symmetric": Scheme("symmetric.onnx", ("onnxruntime", "tensorrt"), ("cuda",), symmetric=True),
+}
+
+
+def quantise(
+    model: ModelProto, ranges: Ranges, scheme: Scheme, *, keep: frozenset[str] = frozenset()
+) -> ModelProto:
+    """The float32 `model` with the pairs of `scheme`; `keep`: first outputs of convolutions and
+    products that stay in float. The model given is not touched.
+
+    Raises CheckError if `ranges` lack a tensor or the result is not valid ONNX.
+    """
+    merged_means = pool_once(model)
+    graph = read_graph(merged_means)
+    plan = plan_int8(graph, keep=keep, rounds_before_curves=scheme.rounds_before_curves)
+    writer = _Writer(graph, plan, scheme, _scales(plan, ranges, scheme))
+    quantised = ModelProto()
+    quantised.CopyFrom(merged_means)
+    del quantised.graph.node[:], quantised.graph.value_info[:]
+    quantised.graph.node.extend(writer.nodes())
+    quantised.graph.initializer.extend(writer.constants.values())
+    drop_unused_constants(quantised)
+    try:
+        onnx.checker.check_model(quantised, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise CheckError(f"the int8 graph is not valid ONNX: {error}") from error
+    return quantised
+
+
+def pool_once(model: ModelProto) -> ModelProto:
+    """A mean over rows and then over their means as one GlobalAveragePool: integer sums are exact,
+    and integer kernels know this operator alone."""
+    graph = read_graph(model)
+    pooled = ModelProto()
+    pooled.CopyFrom(model)
+    dropped: set[str] = set()
+    for node in pooled.graph.node:
+        inner = graph.maker(node) if node.op_type == "ReduceMean" else None
+        if inner is None or not _is_mean_over(graph, inner, 3) or not _is_mean_over(graph, node, 2):
+            continue
+        if len(graph.readers(inner.output[0])) != 1:
+            continue
+        dropped.add(inner.output[0])
+        node.op_type = "GlobalAveragePool"
+        node.input[:] = [inner.input[0]]
+        del node.attribute[:]
+    kept = [node for node in pooled.graph.node if node.output[0] not in dropped]
+    del pooled.graph.node[:]
+    pooled.graph.node.extend(kept)
+    drop_unused_constants(pooled)
+    return pooled
+
+
+def _is_mean_over(graph: Graph, node: NodeProto, axis: int) -> bool:
+    if node.op_type != "ReduceMean" or not attribute(node, "keepdims", 1):
+        return False
+    axes = graph.constants.get(node.input[1]) if len(node.input) > 1 else None
+    rank = len(graph.shapes.get(node.input[0], ()))
+    given = integers(node, "axes") if axes is None else tuple(int(a) for a in np.ravel(axes))
+    return rank == 4 and given is not None and tuple(a % rank for a in given) == (axis,)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    name: str
+    scale: np.float32
+    zero_point: int
+
+
+def _scales(plan: Int8Plan, ranges: Ranges, scheme: Scheme) -> dict[str, _Scale]:
+    """Each rounded tensor -> its scale."""
+    found: dict[str, _Scale] = {}
+    for group, tensors in plan.members().items():
+        if missing := [tensor for tensor in tensors if tensor not in ranges]:
+            raise CheckError(
+                f"calibration saw no values of {', '.join(missing)}; collect the ranges of the "
+                "same graph that is quantised"
+            )
+        observed = merged(ranges[tensor] for tensor in tensors)
+        low, high = covering(observed, symmetric=scheme.symmetric)
+        if scheme.symmetric:
+            scale, zero_point = np.float32(high / 127.0), 0
+        else:
+            scale = np.float32((high - low) / 255.0)
+            zero_point = int(np.clip(np.rint(-low / scale), 0, 255))
+        found |= dict.fromkeys(tensors, _Scale(group, scale, zero_point))
+    return found
+
+
+class _Writer:
+    """Nodes of the quantised graph in order, and the constants they need."""
+
+    def __init__(
+        self, graph: Graph, plan: Int8Plan, scheme: Scheme, scales: dict[str, _Scale]
+    ) -> None:
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self._graph, self._plan, self._scheme, self._scales = graph, plan, scheme, scales
+
+    def nodes(self) -> list[NodeProto]:
+        written: list[NodeProto] = []
+        for node in self._graph.nodes:
+            copied = NodeProto()
+            copied.CopyFrom(node)
+            integer = node.output[0] in self._plan.nodes
+            for index, name in enumerate(node.input):
+                if name in self._scales and (integer or self._is_integer(name)):
+                    copied.input[index] = f"{name}_dequantised"
+            if integer and node.op_type in COMPUTE:
+                written += self._weights(node, copied)
+            written.append(copied)
+            for output in node.output:
+                if output in self._scales:
+                    written += self._pair(output)
+        return written
+
+    def _is_integer(self, tensor: str) -> bool:
+        return self._graph.producers[tensor].output[0] in self._plan.nodes
+
+    def _pair(self, tensor: str) -> list[NodeProto]:
+        scale = self._scales[tensor]
+        dtype = np.int8 if self._scheme.symmetric else np.uint8
+        parameters = [
+            self._constant(f"{scale.name}_scale", np.array(scale.scale, np.float32)),
+            self._constant(f"{scale.name}_zero_point", np.array(scale.zero_point, dtype)),
+        ]
+        rounded = f"{tensor}_quantised"
+        return [
+            _node("QuantizeLinear", [tensor, *parameters], rounded),
+            _node("DequantizeLinear", [rounded, *parameters], f"{tensor}_dequantised"),
+        ]
+
+    def _weights(self, node: NodeProto, copied: NodeProto) -> list[NodeProto]:
+        weights = self._graph.constants[node.input[1]].astype(np.float32)
+        axis = _channel_axis(node)
+        bias = (
+            self._graph.constants[node.input[2]].astype(np.float32) if len(node.input) > 2 else None
+        )
+        step = self._scales[node.input[0]].scale
+        levels = 2 ** (self._scheme.weight_bits - 1) - 1
+        scale = _weight_scales(weights, bias, axis, step, levels)
+        name = f"{node.output[0]}_weight"
+        shape = [-1 if dimension == axis else 1 for dimension in range(weights.ndim)]
+        rounded = np.clip(np.rint(weights / scale.reshape(shape)), -levels, levels)
+        copied.input[1] = f"{name}_dequantised"
+        nodes = [self._dequantised(name, rounded.astype(np.int8), scale, axis)]
+        if bias is not None and not self._scheme.symmetric:
+            name = f"{node.output[0]}_bias"
+            integers = np.rint(bias.astype(np.float64) / (scale * step).astype(np.float64))
+            copied.input[2] = f"{name}_dequantised"
+            nodes.append(self._dequantised(name, integers.astype(np.int32), scale * step, 0))
+        return nodes
+
+    def _dequantised(
+        self, name: str, values: NDArray[np.signedinteger], scale: FloatArray, axis: int
+    ) -> NodeProto:
+        inputs = [
+            self._constant(f"{name}_quantised", values),
+            self._constant(f"{name}_scale", scale),
+            self._constant(f"{name}_zero_point", np.zeros(scale.shape, values.dtype)),
+        ]
+        return _node("DequantizeLinear", inputs, f"{name}_dequantised", axis=axis)
+
+    def _constant(self, name: str, value: NDArray[np.generic]) -> str:
+        if name not in self.constants:
+            self.constants[name] = numpy_helper.from_array(value, name)
+        return name
+
+
+def _node(operator: str, inputs: list[str], output: str, **attributes: int) -> NodeProto:
+    return helper.make_node(operator, inputs, [output], name=f"node_{output}", **attributes)
+
+
+def _channel_axis(node: NodeProto) -> int:
+    """The axis of the weights that holds the output channels."""
+    if node.op_type == "Conv":
+        return 0
+    return 0 if node.op_type == "Gemm" and attribute(node, "transB", 0) else 1
+
+
+def _weight_scales(
+    weights: FloatArray, bias: FloatArray | None, axis: int, step: np.float32, levels: int
+) -> FloatArray:
+    """One per output channel. A channel without weights takes the largest scale of the others, and
+    none is so small that its bias would not fit 32 bits."""
+    others = tuple(dimension for dimension in range(weights.ndim) if dimension != axis)
+    largest = np.abs(weights).max(axis=others)
+    scale = largest / np.float32(levels)
+    scale[largest == 0.0] = scale.max() or 1.0
+    if bias is not None:
+        scale = np.maximum(scale, np.abs(bias) / (step * np.float32(2**30)))
+    least = np.float32(np.finfo(np.float32).tiny) / min(step, np.float32(1.0))
+    result: FloatArray = np.maximum(scale, least).astype(np.float32)
+    return result
