@@ -65,7 +65,8 @@ class Stream:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = int(checked(cudart.cudaMallocHost(size)))
         self._host_memory.append(address)
-        return np.ndarray(shape, dtype, buffer=(ctypes.c_uint8 * size).from_address(address))
+        memory = memoryview((ctypes.c_uint8 * size).from_address(address))
+        return np.ndarray(shape, dtype, buffer=memory)
 
     def to_device(self, address: int, array: NDArray[Any]) -> None:
         """Enqueue the copy of a page-locked array."""

@@ -1,8 +1,10 @@
 import importlib.util
+import sys
+from types import SimpleNamespace
 
 import pytest
 
-from measuring.gpu import gpu_states, gpus
+from measuring.gpu import Gpu, gpu_at, gpu_states, gpus
 
 INSTALLED = importlib.util.find_spec("pynvml") is not None
 
@@ -11,6 +13,7 @@ INSTALLED = importlib.util.find_spec("pynvml") is not None
 def test_gpus_without_the_package_are_unknown() -> None:
     assert gpus() is None
     assert gpu_states() == ()
+    assert gpu_at("0000:1b:00.0") is None
 
 
 @pytest.mark.skipif(not INSTALLED, reason="needs nvidia-ml-py")
@@ -29,3 +32,23 @@ def test_gpus_that_are_there_have_facts_in_bytes_and_hertz() -> None:
     for gpu, state in zip(found, gpu_states(), strict=True):
         assert state.clock is None or 1e8 <= state.clock <= 1e10
         assert state.memory_used is None or 0 <= state.memory_used <= gpu.memory
+
+
+def test_gpu_at_is_the_one_that_sits_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fake of NVML, since a real one needs a driver."""
+    nvml = SimpleNamespace(
+        NVMLError=OSError,
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetHandleByPciBusId={"0000:1B:00.0": "second"}.__getitem__,
+        nvmlDeviceGetCudaComputeCapability=lambda handle: (9, 0),
+        nvmlDeviceGetName=lambda handle: f"the {handle}",
+        nvmlSystemGetDriverVersion=lambda: "580.65.06",
+        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=1 << 34),
+        nvmlDeviceGetMigMode=lambda handle: (1, 0),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+
+    assert gpu_at("0000:1B:00.0") == Gpu("the second", "580.65.06", 1 << 34, "9.0", mig=True)
+    nvml.NVMLError = KeyError
+    assert gpu_at("0000:2B:00.0") is None
