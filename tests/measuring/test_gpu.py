@@ -41,11 +41,11 @@ def test_gpu_at_is_the_one_that_sits_at_the_address(monkeypatch: pytest.MonkeyPa
         nvmlInit=lambda: None,
         nvmlShutdown=lambda: None,
         nvmlDeviceGetHandleByPciBusId={"0000:1B:00.0": "second"}.__getitem__,
-        nvmlDeviceGetCudaComputeCapability=lambda handle: (9, 0),
+        nvmlDeviceGetCudaComputeCapability={"second": (9, 0)}.get,
         nvmlDeviceGetName=lambda handle: f"the {handle}",
         nvmlSystemGetDriverVersion=lambda: "580.65.06",
-        nvmlDeviceGetMemoryInfo=lambda handle: SimpleNamespace(total=1 << 34),
-        nvmlDeviceGetMigMode=lambda handle: (1, 0),
+        nvmlDeviceGetMemoryInfo={"second": SimpleNamespace(total=1 << 34)}.get,
+        nvmlDeviceGetMigMode={"second": (1, 0)}.get,
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
