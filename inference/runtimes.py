@@ -32,7 +32,11 @@ class Runtime:
 # In order of preference where an artifact leaves a choice.
 RUNTIMES: dict[str, Runtime] = {
     "onnxruntime": Runtime("inference.onnxruntime_engine", "pip install onnxruntime"),
+    "openvino": Runtime("inference.openvino_engine", 'pip install "stride[openvino]"'),
     "torch": Runtime("inference.torch_engine", 'pip install "stride[export]"'),
+    "tensorrt": Runtime(
+        "inference.tensorrt_engine", 'pip install "stride[gpu]"', devices=("cuda",)
+    ),
     "null": Runtime("inference.null_engine", "pip install stride", answers=False),
 }
 

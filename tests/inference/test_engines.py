@@ -1,6 +1,7 @@
 """What every engine promises, whatever runs it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,15 @@ from tests.tiny import tiny_model
 
 Edit = Callable[..., None]
 
+RUNTIMES = ("onnxruntime", "openvino")
 
-@pytest.fixture(params=["onnxruntime", "null"])
-def engine(artifact_directory: Path, request: pytest.FixtureRequest) -> Engine:
+
+@pytest.fixture(params=["onnxruntime", "openvino", "null"])
+def engine(
+    artifact_directory: Path, change_manifest: Edit, request: pytest.FixtureRequest
+) -> Engine:
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    change_manifest(artifact_directory, variants=(replace(variant, runtimes=RUNTIMES),))
     return open_engine(read_artifact(artifact_directory), runtime=request.param, threads=1)
 
 
@@ -49,10 +56,10 @@ def test_engine_answers_any_batch_up_to_its_largest(engine: Engine, count: int) 
     assert (logits.shape, logits.dtype.name) == ((count, 5), "float32")
 
 
-def test_onnxruntime_takes_read_only_and_strided_pixels(artifact_directory: Path) -> None:
-    artifact = read_artifact(artifact_directory)
-    engine = open_engine(artifact, threads=1)
-    reference = read_reference(artifact)
+def test_engine_takes_read_only_and_strided_pixels(
+    engine: Engine, artifact_directory: Path
+) -> None:
+    reference = read_reference(read_artifact(artifact_directory))
     frozen = reference.pixels.copy()
     frozen.setflags(write=False)
     strided = np.repeat(reference.pixels, 2, axis=2)[:, :, ::2]
@@ -61,10 +68,10 @@ def test_onnxruntime_takes_read_only_and_strided_pixels(artifact_directory: Path
     np.testing.assert_array_equal(engine.infer(strided), expected)
 
 
-def test_onnxruntime_closed_engine_cannot_be_used(artifact_directory: Path) -> None:
-    engine = open_engine(read_artifact(artifact_directory), threads=1)
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"], indirect=True)
+def test_closed_engine_cannot_be_used(engine: Engine) -> None:
     engine.close()
-    with pytest.raises(RuntimeError, match="onnxruntime cpu fp32 is closed"):
+    with pytest.raises(RuntimeError, match=f"{engine.name} is closed"):
         engine.infer(np.zeros((1, 8, 8, 3), np.uint8))
 
 

@@ -1,0 +1,194 @@
+"""ONNX artifacts on the CPU with OpenVINO, in the precision asked for and no other.
+
+Left to itself the CPU plugin computes float32 networks in bfloat16 where the processor can, takes
+another precision where it cannot do what the hint says, and pins threads to cores that other
+instances use. All three are set here, and what it compiled is read back.
+"""
+
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inference.artifact import Artifact, rebuild_command
+from inference.check_pixels import MAX_BATCH, check_pixels
+from inference.engine import Logits, Pixels
+from inference.errors import ArtifactError, RuntimeMissingError
+from inference.manifest import Precision, Variant
+from inference.placement import Placement
+from inference.ports import FREE, Port, require_pixels_to_logits
+
+# Importing openvino reports to its makers and leaves files in the home directory; where it finds
+# no telemetry package it does neither.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # type: ignore[import-untyped]  # noqa: E402
+from openvino.frontend import FrontEndManager  # type: ignore[import-untyped]  # noqa: E402
+
+# Batches up to this size get a model of their own: one with N free takes 1.2 times as long for a
+# single picture and 1.4 times as long where sizes alternate, nearly the same for eight.
+OWN_MODEL = 8
+
+# What is not quantised in an int8 file stays float32.
+HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+_CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16", "int8": "INT8"}
+# What convolutions and products may run in.
+_EXPECTED = {"fp32": {"f32"}, "bf16": {"bf16"}, "fp16": {"f16"}, "int8": {"i8", "u8", "f32"}}
+_PRODUCTS = {"Convolution", "Deconvolution", "FullyConnected", "MatMul"}
+_NO_ARITHMETIC = {"Const", "Input", "Output", "Reshape"}
+
+
+class OpenVinoEngine:
+    """One ONNX file, compiled once for each small batch size when it first comes and once with N
+    free for the others. OpenVINO releases the GIL while it computes and while it compiles."""
+
+    def __init__(self, artifact: Artifact, model: Any, properties: dict[str, Any]) -> None:
+        """Raises ArtifactError if OpenVINO cannot compile the model, or only in another
+        precision than the artifact's."""
+        self.name = f"openvino cpu {artifact.manifest.precision}"
+        self.max_batch = MAX_BATCH
+        self._artifact = artifact
+        self._model = model
+        self._properties = properties
+        self._size = artifact.manifest.input.size
+        self._requests: dict[int | str, Any] = {FREE: self._compile(model)}
+
+    def infer(self, pixels: Pixels) -> Logits:
+        check_pixels(pixels, size=self._size, max_batch=self.max_batch)
+        if not self._requests:
+            raise RuntimeError(f"{self.name} is closed")
+        request = self._request(len(pixels))
+        # OpenVINO reads the caller's memory where it is in order and may be written to.
+        shared = np.require(pixels, requirements=["C", "W"])
+        request.set_input_tensor(ov.Tensor(shared, shared_memory=True))
+        request.infer()
+        logits: Logits = request.get_output_tensor().data.copy()
+        return logits
+
+    def compiled(self) -> tuple[Any, ...]:
+        """OpenVINO's compiled models, the one with N free first."""
+        return tuple(request.get_compiled_model() for request in self._requests.values())
+
+    def close(self) -> None:
+        self._requests.clear()
+        self._model = None
+
+    def _request(self, batch: int) -> Any:
+        key = batch if batch <= OWN_MODEL else FREE
+        if key not in self._requests:
+            model = self._model.clone()
+            model.reshape([batch, self._size, self._size, 3])
+            self._requests[key] = self._compile(model)
+        return self._requests[key]
+
+    def _compile(self, model: Any) -> Any:
+        try:
+            compiled = _core().compile_model(model, "CPU", self._properties)
+        except RuntimeError as error:
+            raise _refused(self._artifact, error) from error
+        require_precision(self._artifact, executed(compiled))
+        return compiled.create_infer_request()
+
+
+def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> OpenVinoEngine:
+    """Raises ArtifactError for a file that OpenVINO refuses, that is not pixels in, logits out, or
+    that it computes in another precision; RuntimeMissingError where this processor cannot."""
+    precision = artifact.manifest.precision
+    _require_capability(artifact)
+    model = _read(artifact, artifact.path(variant.file))
+    require_pixels_to_logits(artifact, _ports(model.inputs), _ports(model.outputs))
+    properties = {
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "EXECUTION_MODE_HINT": "ACCURACY" if precision == "fp32" else "PERFORMANCE",
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        # As many threads as asked for, where the operating system puts them: pinned, a second
+        # instance would compute on the cores of the first.
+        "INFERENCE_NUM_THREADS": placement.threads,
+        "ENABLE_HYPER_THREADING": True,
+        "ENABLE_CPU_PINNING": False,
+    }
+    return OpenVinoEngine(artifact, model, properties)
+
+
+def executed(compiled: Any) -> Counter[tuple[str, str]]:
+    """How often each (operation, precision) stands in what OpenVINO runs, e.g.
+    ("Convolution", "bf16"): 56."""
+    details = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    return Counter(
+        (detail["layerType"].astype(str), detail["runtimePrecision"].astype(str))
+        for detail in details
+        if detail["layerType"].astype(str) not in _NO_ARITHMETIC
+    )
+
+
+def require_precision(artifact: Artifact, operations: Counter[tuple[str, str]]) -> None:
+    """Raises ArtifactError if a convolution or matrix product runs in another precision than the
+    artifact's, if an fp32 artifact has anything in half precision, an int8 one nothing in int8."""
+    precision = artifact.manifest.precision
+    expected = _EXPECTED[precision]
+    products = {entry for entry in operations if entry[0] in _PRODUCTS}
+    wrong = {entry for entry in products if entry[1] not in expected}
+    if precision == "fp32":
+        wrong |= {entry for entry in operations if entry[1] in ("bf16", "f16")}
+    proved = precision == "fp32" or any(received != "f32" for _, received in products)
+    if proved and not wrong:
+        return
+    listed = ", ".join(
+        f"{operations[entry]} {' in '.join(entry)}" for entry in sorted(wrong or products)
+    )
+    raise ArtifactError(
+        f"{artifact.manifest.id}: OpenVINO runs {listed or 'no product'} on this processor, "
+        f"expected {' or '.join(sorted(expected))}; open it with another runtime, or rebuild it "
+        f"here with: {rebuild_command(artifact)}"
+    )
+
+
+@cache
+def _core() -> Any:
+    return ov.Core()
+
+
+def capabilities() -> frozenset[str]:
+    """What OpenVINO says this processor can compute in, e.g. FP32, BF16 and INT8."""
+    return frozenset(_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
+def _require_capability(artifact: Artifact) -> None:
+    needed, offered = _CAPABILITIES[artifact.manifest.precision], capabilities()
+    if needed not in offered:
+        raise RuntimeMissingError(
+            f"{artifact.manifest.id}: OpenVINO computes in {', '.join(sorted(offered))} on this "
+            f"processor, expected {needed} among them; open it with another runtime or device"
+        )
+
+
+def _read(artifact: Artifact, path: Path) -> Any:
+    # Asked for by name: to guess the format, every reader would try and print its complaint.
+    frontend = FrontEndManager().load_by_framework("onnx")
+    try:
+        return frontend.convert(frontend.load(str(path)))
+    except Exception as error:  # OpenVINO's errors share no other base class.
+        raise _refused(artifact, error) from error
+
+
+def _refused(artifact: Artifact, error: Exception) -> ArtifactError:
+    what = " ".join(str(error).split())
+    return ArtifactError(
+        f"{artifact.manifest.id} cannot be opened by openvino: {what}; "
+        f"rebuild it with: {rebuild_command(artifact)}"
+    )
+
+
+def _ports(ports: list[Any]) -> list[Port]:
+    return [
+        Port(
+            port.get_any_name(),
+            np.dtype(port.get_element_type().to_dtype()).name,
+            tuple(FREE if d.is_dynamic else d.get_length() for d in port.get_partial_shape()),
+        )
+        for port in ports
+    ]
