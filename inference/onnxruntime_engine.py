@@ -1,85 +1,93 @@
-"""ONNX artifacts on the CPU with ONNX Runtime. Needs no torch.
+"""ONNX artifacts on the CPU, or on a GPU with CUDA, with ONNX Runtime. Needs no torch."""
 
-The session's choices, for engines that share cores with decoding and other instances:
-one picture or batch at a time (sequential, `inter_op` 1) on an explicit number of threads;
-idle threads sleep instead of spinning, since a spinning thread takes the core that the next
-request is decoded on; the memory arena stays on, since batches of a few sizes come again and
-again; arithmetic stays float32 on processors that offer bfloat16 as a short cut.
-"""
-
-from pathlib import Path
+from collections.abc import Callable
 
 import onnxruntime as ort  # type: ignore[import-untyped]
 
-from inference.artifact import Artifact, rebuild_command
+from inference.artifact import Artifact
 from inference.check_pixels import MAX_BATCH, check_pixels
 from inference.engine import Logits, Pixels
 from inference.errors import ArtifactError
-from inference.manifest import Variant
+from inference.manifest import Precision, Variant
+from inference.onnxruntime_binding import BoundSession
+from inference.onnxruntime_session import CUDA, SessionSettings, open_session
 from inference.placement import Placement
+from inference.ports import FREE, Port, require_pixels_to_logits
 
-_ERRORS_ONLY = 3
+_TYPES = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+# What the providers compute in, where it is not what the file says.
+_ON_CPU: dict[Precision, str] = {"fp16": "fp16 (computed in float32)"}
 
 
 class OnnxRuntimeEngine:
-    """A session over one ONNX file. ONNX Runtime releases the GIL while it computes."""
+    """A session over one ONNX file, as the function that runs it. ONNX Runtime releases the GIL
+    while it computes."""
 
-    def __init__(self, session: ort.InferenceSession, *, precision: str, size: int) -> None:
-        self.name = f"onnxruntime cpu {precision}"
-        self.max_batch = MAX_BATCH
-        self._session: ort.InferenceSession | None = session
+    def __init__(
+        self, run: Callable[[Pixels], Logits], *, name: str, size: int, max_batch: int = MAX_BATCH
+    ) -> None:
+        self.name = name
+        self.max_batch = max_batch
+        self._run: Callable[[Pixels], Logits] | None = run
         self._size = size
 
     def infer(self, pixels: Pixels) -> Logits:
         check_pixels(pixels, size=self._size, max_batch=self.max_batch)
-        if self._session is None:
+        if self._run is None:
             raise RuntimeError(f"{self.name} is closed")
-        logits: Logits = self._session.run(["logits"], {"pixels": pixels})[0]
-        return logits
+        return self._run(pixels)
 
     def close(self) -> None:
-        self._session = None
+        self._run = None
 
 
 def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> OnnxRuntimeEngine:
-    """Raises ArtifactError for a file that ONNX Runtime refuses or that is not pixels in,
-    logits out."""
-    session = open_session(artifact.path(variant.file), threads=placement.threads)
+    """Raises ArtifactError for a file that ONNX Runtime refuses, that is not pixels in, logits
+    out, or whose precision it has not; RuntimeMissingError where it cannot use a GPU."""
     manifest = artifact.manifest
-    size, classes = manifest.input.size, len(manifest.labels)
-    _check(artifact, session.get_inputs(), "pixels", ("tensor(uint8)", (size, size, 3)))
-    _check(artifact, session.get_outputs(), "logits", ("tensor(float)", (classes,)))
-    return OnnxRuntimeEngine(session, precision=manifest.precision, size=size)
+    precision, size = manifest.precision, manifest.input.size
+    if precision == "bf16":
+        raise ArtifactError(
+            f"{manifest.id}: onnxruntime would compute it in float32, expected bfloat16; "
+            "open it with another runtime"
+        )
+    path = artifact.path(variant.file)
+    if placement.device == "cpu":
+        session = open_session(path, SessionSettings(placement.threads))
+        require_ports(artifact, session)
+        name = f"onnxruntime cpu {_ON_CPU.get(precision, precision)}"
+        return OnnxRuntimeEngine(direct(session), name=name, size=size)
+    session = open_session(path, SessionSettings(placement.threads, {CUDA: CUDA_OPTIONS}))
+    require_ports(artifact, session)
+    bound = BoundSession(session, device="cuda", classes=len(manifest.labels))
+    return OnnxRuntimeEngine(bound.run, name=f"onnxruntime cuda {precision}", size=size)
 
 
-def open_session(path: Path, *, threads: int, spinning: bool = False) -> ort.InferenceSession:
-    """`spinning` buys a little latency on cores that nothing else needs."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _ERRORS_ONLY
-    options.enable_cpu_mem_arena = True
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
-    options.add_session_config_entry("mlas.enable_gemm_fastmath_arm64_bfloat16", "0")
-    try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no other base class.
-        raise ArtifactError(f"{path} cannot be opened by onnxruntime: {error}") from error
+# Float32 means float32: without this, products lose 13 of 23 bits on tensor cores.
+CUDA_OPTIONS = {"device_id": "0", "use_tf32": "0"}
 
 
-def _check(
-    artifact: Artifact, ports: list[ort.NodeArg], name: str, expected: tuple[str, tuple[int, ...]]
-) -> None:
-    received = [(port.name, port.type, tuple(port.shape)) for port in ports]
-    dtype, shape = expected
-    if len(received) == 1:
-        port_name, port_type, (batch, *rest) = received[0]
-        if (port_name, port_type, tuple(rest)) == (name, *expected) and not isinstance(batch, int):
-            return
-    raise ArtifactError(
-        f"{artifact.manifest.id}: the graph has {received}, expected {name} {dtype} "
-        f"(N, {', '.join(map(str, shape))}) with N free; "
-        f"rebuild it with: {rebuild_command(artifact)}"
-    )
+def direct(session: ort.InferenceSession) -> Callable[[Pixels], Logits]:
+    """The session as it runs on the caller's memory."""
+
+    def run(pixels: Pixels) -> Logits:
+        logits: Logits = session.run(["logits"], {"pixels": pixels})[0]
+        return logits
+
+    return run
+
+
+def require_ports(artifact: Artifact, session: ort.InferenceSession) -> None:
+    """Raises ArtifactError unless the graph is pixels in, logits out, as the manifest says."""
+    require_pixels_to_logits(artifact, _ports(session.get_inputs()), _ports(session.get_outputs()))
+
+
+def _ports(nodes: list[ort.NodeArg]) -> list[Port]:
+    return [
+        Port(
+            node.name,
+            _TYPES.get(node.type, node.type),
+            tuple(d if isinstance(d, int) else FREE for d in node.shape),
+        )
+        for node in nodes
+    ]

@@ -31,8 +31,16 @@ class Runtime:
 
 # In order of preference where an artifact leaves a choice.
 RUNTIMES: dict[str, Runtime] = {
-    "onnxruntime": Runtime("inference.onnxruntime_engine", "pip install onnxruntime"),
+    "onnxruntime": Runtime(
+        "inference.onnxruntime_engine", "pip install onnxruntime", devices=("cpu", "cuda")
+    ),
     "openvino": Runtime("inference.openvino_engine", 'pip install "stride[openvino]"'),
+    "onnxruntime-tensorrt": Runtime(
+        "inference.onnxruntime_tensorrt",
+        'pip install "stride[gpu]"',
+        devices=("cuda",),
+        listed_as="onnxruntime",
+    ),
     "torch": Runtime("inference.torch_engine", 'pip install "stride[export]"'),
     "tensorrt": Runtime(
         "inference.tensorrt_engine", 'pip install "stride[gpu]"', devices=("cuda",)
@@ -51,8 +59,8 @@ def row_of(name: str) -> Runtime:
 
 
 def opens(name: str, variant: Variant) -> bool:
-    """Whether the variant was made for this runtime."""
-    return (RUNTIMES[name].listed_as or name) in variant.runtimes
+    """Whether the variant was made for this runtime, or for the one it is another way of."""
+    return name in variant.runtimes or RUNTIMES[name].listed_as in variant.runtimes
 
 
 def import_runtime(name: str) -> OpenVariant:

@@ -24,18 +24,19 @@ def write_convolution(
     repository: Path,
     precision: Precision,
     *,
-    quantised: bool = False,
+    file: Precision | None = None,
     runtimes: tuple[str, ...] = ("onnxruntime", "openvino"),
     bound: float = 1e-3,
 ) -> Artifact:
-    """An artifact whose manifest promises `precision`, with golden answers in float64.
+    """An artifact whose manifest promises `precision`, with golden answers in float64; its file
+    is made as one of `file`'s is, by default the same.
 
-    Quantised or not, the answers are the same: all that is rounded is whole before.
+    In int8 the answers are those of float32: all that is rounded is whole before.
     """
     made = write_tiny(repository, "convolution", size=SIZE, classes=CLASSES)
     directory = made.rename(made.with_name(f"convolution-onnx-{precision}"))
     weights = np.random.default_rng(0).integers(-127, 128, (CLASSES, 3, 3, 3), np.int8)
-    onnx.save_model(_model(weights, quantised=quantised), directory / "model.onnx")
+    onnx.save_model(tiny_convolution(weights, file or precision), directory / "model.onnx")
     pixels = varied_pictures(16, SIZE, seed=1)
     write_reference(directory, Reference(pixels, _answers(pixels, weights)))
     manifest = read_manifest(directory)
@@ -60,24 +61,23 @@ def _answers(pixels: NDArray[np.uint8], weights: NDArray[np.int8]) -> NDArray[np
     return means
 
 
-def _model(weights: NDArray[np.int8], *, quantised: bool) -> onnx.ModelProto:
-    nodes = [
-        helper.make_node("Transpose", ["pixels"], ["first"], perm=[0, 3, 1, 2]),
-        helper.make_node("Cast", ["first"], ["wide"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", ["wide", "middle"], ["centred"]),
-        helper.make_node("Mul", ["centred", "step"], ["float"]),
-    ]
+def tiny_convolution(weights: NDArray[np.int8], precision: Precision) -> onnx.ModelProto:
+    """Pixels (N, 16, 16, 3) to logits by `weights` (32, 3, 3, 3), whole numbers of 1 / 127."""
+    number = np.float16 if precision == "fp16" else np.float32
+    inside = helper.np_dtype_to_tensor_dtype(np.dtype(number))
     constants: dict[str, NDArray[Any]] = {
         "axes": np.array([2, 3], np.int64),
-        "middle": np.array(_MIDDLE, np.float32),
-        "step": np.array(_STEP, np.float32),
+        "middle": np.array(_MIDDLE, number),
+        "step": np.array(_STEP, number),
     }
-    if quantised:
-        nodes += [
-            helper.make_node("QuantizeLinear", ["float", "step", "zero"], ["quantised"]),
-            helper.make_node("DequantizeLinear", ["quantised", "step", "zero"], ["inside"]),
-            helper.make_node("DequantizeLinear", ["whole", "scale", "signed"], ["w"], axis=0),
-        ]
+    nodes = [
+        helper.make_node("Transpose", ["pixels"], ["first"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["first"], ["wide"], to=inside),
+        helper.make_node("Sub", ["wide", "middle"], ["centred"]),
+        helper.make_node("Mul", ["centred", "step"], ["scaled"]),
+    ]
+    if precision == "int8":
+        nodes += _pairs()
         constants |= {
             "zero": np.array(_MIDDLE, np.uint8),
             "whole": weights,
@@ -85,12 +85,13 @@ def _model(weights: NDArray[np.int8], *, quantised: bool) -> onnx.ModelProto:
             "signed": np.zeros(CLASSES, np.int8),
         }
     else:
-        nodes.append(helper.make_node("Identity", ["float"], ["inside"]))
-        constants["w"] = (weights * _SCALE).astype(np.float32)
+        constants["w"] = (weights * _SCALE).astype(number)
+    picture = "rounded" if precision == "int8" else "scaled"
     nodes += [
-        helper.make_node("Conv", ["inside", "w"], ["response"], kernel_shape=[3, 3]),
+        helper.make_node("Conv", [picture, "w"], ["response"], kernel_shape=[3, 3]),
         helper.make_node("Relu", ["response"], ["rectified"]),
-        helper.make_node("ReduceMean", ["rectified", "axes"], ["logits"], keepdims=0),
+        helper.make_node("ReduceMean", ["rectified", "axes"], ["means"], keepdims=0),
+        helper.make_node("Cast", ["means"], ["logits"], to=TensorProto.FLOAT),
     ]
     graph = helper.make_graph(
         nodes,
@@ -100,3 +101,12 @@ def _model(weights: NDArray[np.int8], *, quantised: bool) -> onnx.ModelProto:
         [numpy_helper.from_array(array, key) for key, array in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+def _pairs() -> list[onnx.NodeProto]:
+    """The picture and the weights through whole numbers."""
+    return [
+        helper.make_node("QuantizeLinear", ["scaled", "step", "zero"], ["quantised"]),
+        helper.make_node("DequantizeLinear", ["quantised", "step", "zero"], ["rounded"]),
+        helper.make_node("DequantizeLinear", ["whole", "scale", "signed"], ["w"], axis=0),
+    ]

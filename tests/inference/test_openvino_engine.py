@@ -41,7 +41,7 @@ needs_bfloat16 = pytest.mark.skipif(
 def test_openvino_answers_in_the_precision_of_the_artifact(
     tmp_path: Path, precision: Precision, bound: float, received: str
 ) -> None:
-    artifact = write_convolution(tmp_path, precision, quantised=precision == "int8", bound=bound)
+    artifact = write_convolution(tmp_path, precision, bound=bound)
     engine = open_engine(artifact, runtime="openvino", threads=1)
     assert isinstance(engine, openvino_engine.OpenVinoEngine)
     assert engine.name == f"openvino cpu {precision}"
@@ -74,11 +74,11 @@ def test_openvino_fp32_artifact_run_in_bfloat16_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("precision", "hint", "quantised", "told"),
+    ("precision", "hint", "file", "told"),
     [
-        pytest.param("bf16", "f32", False, r"Convolution in f32.* expected bf16; ", id="bf16"),
-        pytest.param("int8", "f32", False, "Convolution in f32.* expected f32 or i8", id="int8"),
-        pytest.param("fp32", "f32", True, "Convolution in u8.* expected f32; ", id="fp32"),
+        pytest.param("bf16", "f32", "fp32", r"Convolution in f32.* expected bf16; ", id="bf16"),
+        pytest.param("int8", "f32", "fp32", "Convolution in f32.* expected f32 or i8", id="int8"),
+        pytest.param("fp32", "f32", "int8", "Convolution in u8.* expected f32; ", id="fp32"),
     ],
 )
 def test_openvino_computing_in_another_precision_than_asked_for_is_refused(
@@ -86,11 +86,11 @@ def test_openvino_computing_in_another_precision_than_asked_for_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     precision: Precision,
     hint: str,
-    quantised: bool,
+    file: Precision,
     told: str,
 ) -> None:
     """As the plugin does in silence where a processor lacks the instructions."""
-    artifact = write_convolution(tmp_path, precision, quantised=quantised)
+    artifact = write_convolution(tmp_path, precision, file=file)
     monkeypatch.setitem(openvino_engine.HINTS, precision, hint)
     monkeypatch.setattr(openvino_engine, "_require_capability", lambda _: None)
     with pytest.raises(ArtifactError, match=told):
