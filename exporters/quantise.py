@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-from exporters.calibration import Ranges, covering, merged
+from exporters.calibration import Means, Ranges, covering
 from exporters.int8_plan import COMPUTE, Int8Plan, plan_int8
 from exporters.onnx_graph import Graph, attribute, drop_unused_constants, integers, read_graph
 from measuring.errors import CheckError
@@ -61,7 +61,7 @@ def quantise(
     merged_means = pool_once(model)
     graph = read_graph(merged_means)
     plan = plan_int8(graph, keep=keep, rounds_before_curves=scheme.rounds_before_curves)
-    writer = _Writer(graph, plan, scheme, _scales(plan, ranges, scheme))
+    writer = _Writer(graph, plan, scheme, ranges)
     quantised = ModelProto()
     quantised.CopyFrom(merged_means)
     del quantised.graph.node[:], quantised.graph.value_info[:]
@@ -124,8 +124,7 @@ def _scales(plan: Int8Plan, ranges: Ranges, scheme: Scheme) -> dict[str, _Scale]
                 f"calibration saw no values of {', '.join(missing)}; collect the ranges of the "
                 "same graph that is quantised"
             )
-        observed = merged(ranges[tensor] for tensor in tensors)
-        low, high = covering(observed, symmetric=scheme.symmetric)
+        low, high = covering((ranges[t] for t in tensors), symmetric=scheme.symmetric)
         if scheme.symmetric:
             scale, zero_point = np.float32(high / 127.0), 0
         else:
@@ -138,11 +137,10 @@ def _scales(plan: Int8Plan, ranges: Ranges, scheme: Scheme) -> dict[str, _Scale]
 class _Writer:
     """Nodes of the quantised graph in order, and the constants they need."""
 
-    def __init__(
-        self, graph: Graph, plan: Int8Plan, scheme: Scheme, scales: dict[str, _Scale]
-    ) -> None:
+    def __init__(self, graph: Graph, plan: Int8Plan, scheme: Scheme, ranges: Ranges) -> None:
         self.constants: dict[str, onnx.TensorProto] = {}
-        self._graph, self._plan, self._scheme, self._scales = graph, plan, scheme, scales
+        self._graph, self._plan, self._scheme, self._ranges = graph, plan, scheme, ranges
+        self._scales = _scales(plan, ranges, scheme)
 
     def nodes(self) -> list[NodeProto]:
         written: list[NodeProto] = []
@@ -178,25 +176,35 @@ class _Writer:
         ]
 
     def _weights(self, node: NodeProto, copied: NodeProto) -> list[NodeProto]:
+        """Rounded weights, and a bias that takes back what their rounding adds on average."""
         weights = self._graph.constants[node.input[1]].astype(np.float32)
+        bias = self._bias(node, weights)
         axis = _channel_axis(node)
-        bias = (
-            self._graph.constants[node.input[2]].astype(np.float32) if len(node.input) > 2 else None
-        )
         step = self._scales[node.input[0]].scale
         levels = 2 ** (self._scheme.weight_bits - 1) - 1
         scale = _weight_scales(weights, bias, axis, step, levels)
-        name = f"{node.output[0]}_weight"
         shape = [-1 if dimension == axis else 1 for dimension in range(weights.ndim)]
         rounded = np.clip(np.rint(weights / scale.reshape(shape)), -levels, levels)
-        copied.input[1] = f"{name}_dequantised"
-        nodes = [self._dequantised(name, rounded.astype(np.int8), scale, axis)]
-        if bias is not None and not self._scheme.symmetric:
-            name = f"{node.output[0]}_bias"
-            integers = np.rint(bias.astype(np.float64) / (scale * step).astype(np.float64))
-            copied.input[2] = f"{name}_dequantised"
-            nodes.append(self._dequantised(name, integers.astype(np.int32), scale * step, 0))
-        return nodes
+        error = rounded.astype(np.float64) * scale.reshape(shape) - weights
+        bias = bias - _mean_answer(node, error, self._ranges[node.input[0]].means)
+        name = node.output[0]
+        weights_name, bias_name = f"{name}_weight", f"{name}_bias"
+        copied.input[:] = [copied.input[0], f"{weights_name}_dequantised"]
+        written = [self._dequantised(weights_name, rounded.astype(np.int8), scale, axis)]
+        if node.op_type == "MatMul":  # has no place for a bias
+            return written
+        if self._scheme.symmetric:
+            copied.input.append(self._constant(bias_name, bias.astype(np.float32)))
+            return written
+        copied.input.append(f"{bias_name}_dequantised")
+        counted = np.rint(bias / (scale * step).astype(np.float64)).astype(np.int32)
+        return [*written, self._dequantised(bias_name, counted, scale * step, 0)]
+
+    def _bias(self, node: NodeProto, weights: FloatArray) -> Means:
+        """(channels,), zeros where the layer has none."""
+        if len(node.input) > 2 and node.input[2]:
+            return np.ravel(self._graph.constants[node.input[2]]).astype(np.float64)
+        return np.zeros(weights.shape[_channel_axis(node)], np.float64)
 
     def _dequantised(
         self, name: str, values: NDArray[np.signedinteger], scale: FloatArray, axis: int
@@ -225,8 +233,20 @@ def _channel_axis(node: NodeProto) -> int:
     return 0 if node.op_type == "Gemm" and attribute(node, "transB", 0) else 1
 
 
+def _mean_answer(node: NodeProto, weights: Means, means: Means) -> Means:
+    """What each output channel of a layer answers on average to inputs of these channel `means`;
+    the border that a convolution pads is taken for inside."""
+    if node.op_type == "Conv":
+        groups = attribute(node, "group", 1)
+        summed = weights.sum(axis=tuple(range(2, weights.ndim)))
+        grouped = summed.reshape(groups, -1, summed.shape[1])
+        answer: Means = np.einsum("goi,gi->go", grouped, means.reshape(groups, -1))
+        return answer.ravel()
+    return (weights if _channel_axis(node) == 0 else weights.T) @ means
+
+
 def _weight_scales(
-    weights: FloatArray, bias: FloatArray | None, axis: int, step: np.float32, levels: int
+    weights: FloatArray, bias: Means, axis: int, step: np.float32, levels: int
 ) -> FloatArray:
     """One per output channel. A channel without weights takes the largest scale of the others, and
     none is so small that its bias would not fit 32 bits."""
@@ -234,8 +254,6 @@ def _weight_scales(
     largest = np.abs(weights).max(axis=others)
     scale = largest / np.float32(levels)
     scale[largest == 0.0] = scale.max() or 1.0
-    if bias is not None:
-        scale = np.maximum(scale, np.abs(bias) / (step * np.float32(2**30)))
-    least = np.float32(np.finfo(np.float32).tiny) / min(step, np.float32(1.0))
-    result: FloatArray = np.maximum(scale, least).astype(np.float32)
-    return result
+    scale = np.maximum(scale, np.abs(bias) / (float(step) * 2.0**30))
+    result: FloatArray = np.maximum(scale, np.finfo(np.float32).tiny / min(step, 1.0))
+    return result.astype(np.float32)
