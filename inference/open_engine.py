@@ -27,7 +27,12 @@ def open_engine(
     if not RUNTIMES[choice.runtime].answers:
         return engine
     try:
-        parities = replay(engine, read_reference(artifact), bound=choice.variant.parity.bound)
+        parities = replay(
+            engine,
+            read_reference(artifact),
+            bound=choice.variant.parity.bound,
+            precision=artifact.manifest.precision,
+        )
         require(parities, what=f"{artifact.manifest.id} on {engine.name}")
     except BaseException:
         engine.close()

@@ -85,5 +85,10 @@ def _replay(artifact: Artifact, choice: Choice) -> Replayed:
     except RuntimeMissingError as error:
         return Replayed(*place, missing=str(error))
     with closing(engine):
-        bound = choice.variant.parity.bound
-        return Replayed(*place, replay(engine, read_reference(artifact), bound=bound))
+        parities = replay(
+            engine,
+            read_reference(artifact),
+            bound=choice.variant.parity.bound,
+            precision=artifact.manifest.precision,
+        )
+        return Replayed(*place, parities)

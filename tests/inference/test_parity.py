@@ -126,7 +126,7 @@ def test_replay_finds_what_is_wrong_only_alone() -> None:
 def test_replay_refuses_a_bound_within_which_anything_answers(bound: float) -> None:
     """The logits 3 and 6 have a spread of 1.5."""
     reference = Reference(np.ones((3, 1, 1, 3), np.uint8), np.array([[3.0, 6.0]] * 3))
-    told = r"spread 1\.5, expected a bound of at most 0\.15 \(10 % of the spread\)"
+    told = r"spread 1\.5, expected a bound of at most 0\.15 \(10% of the spread for fp32\)"
     with pytest.raises(ParityError, match=told):
         replay(Sum(), reference, bound=bound)
 
