@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from exporters.fold import fold
+from exporters.rewrites.fold import fold
 from exporters.formats import Exporter, exporter_for
 from exporters.original import Original
 from exporters.photographs import photographs
-from exporters.pooling import pool_by_rows
+from exporters.rewrites.pooling import pool_by_rows
 from exporters.replace import put_in_place, workspace
 from exporters.verify import verify_export
 from inference.artifact import Artifact, artifact_id, describe, read_artifact
@@ -127,7 +127,7 @@ def _write_model(path: Path, loaded: Loaded, plan: _Plan, report: Report) -> Non
     network = loaded.network
     if plan.exporter.folds:
         folded = fold(network)
-        network = pool_by_rows(folded.network)
+        network = pool_by_rows(folded.network) or folded.network
         kept = f", {len(folded.kept)} stay" if folded.kept else ""
         report(f"fold: {folded.folded} BatchNorms into the layers before them{kept}")
     report(f"export: {plan.network} to {plan.format} in {plan.precision}")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from exporters.fold import fold
+from exporters.rewrites.fold import fold
 from exporters.onnx_export import write_onnx
 from measuring.errors import InputError
 from measuring.input_spec import InputSpec

@@ -18,8 +18,9 @@ class RowMean(nn.Module):
         return x.mean(3, keepdim=True).mean(2, keepdim=True)
 
 
-def pool_by_rows(network: nn.Module) -> nn.Module:
-    """The network with every global average pooling replaced; the caller's is not touched."""
+def pool_by_rows(network: nn.Module) -> nn.Module | None:
+    """The network with every global average pooling replaced, or None where there is none; the
+    caller's is not touched."""
     copied = copy.deepcopy(network)
     pools = [
         name
@@ -28,4 +29,4 @@ def pool_by_rows(network: nn.Module) -> nn.Module:
     ]
     for name in pools:
         copied.set_submodule(name, RowMean())
-    return copied
+    return copied if pools else None

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from exporters.fold import fold
+from exporters.rewrites.fold import fold
 from models import create
 
 Vary = Callable[[nn.Module, int], None]
