@@ -51,7 +51,7 @@ def fitting(artifact: Artifact) -> tuple[Choice, ...]:
         for name, row in RUNTIMES.items()
         for device in row.devices
         for variant in artifact.manifest.variants
-        if opens(name, variant) and device in variant.devices and not _lacking(variant, device)
+        if opens(name, variant) and device in variant.devices and _fits(variant, device)
     )
 
 
@@ -68,9 +68,9 @@ def _variant(artifact: Artifact, name: str, device: str) -> Variant:
     if not candidates:
         raise _not_for(artifact, f"runtime {name} on {device}")
     for variant in candidates:
-        if not _lacking(variant, device):
+        if _fits(variant, device):
             return variant
-    needed = " or ".join("+".join(variant.features) for variant in candidates)
+    needed = " or ".join(feature for variant in candidates for feature in variant.features)
     features = ", ".join(processor().features) or "none of the features known here"
     raise InputError(
         f"{artifact.manifest.id} on {name} needs a processor with {needed}; this one has "
@@ -78,9 +78,11 @@ def _variant(artifact: Artifact, name: str, device: str) -> Variant:
     )
 
 
-def _lacking(variant: Variant, device: str) -> set[str]:
-    """The features that this processor would need; on a GPU the processor does not matter."""
-    return set(variant.features).difference(processor().features) if device == "cpu" else set()
+def _fits(variant: Variant, device: str) -> bool:
+    """Whether this processor has what the variant needs; on a GPU it does not matter."""
+    if device != "cpu" or not variant.features:
+        return True
+    return not set(variant.features).isdisjoint(processor().features)
 
 
 def _nothing_fits(artifact: Artifact, device: str) -> InputError:

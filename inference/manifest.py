@@ -48,7 +48,7 @@ class Parity:
 class Variant:
     """One file of an artifact: which runtimes, devices and processor features it was made for.
 
-    All `features` are needed; a file for processors with one or another is listed twice."""
+    Any one of `features` suffices, where there are any."""
 
     file: str
     runtimes: tuple[str, ...]

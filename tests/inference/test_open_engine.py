@@ -15,6 +15,7 @@ from inference.errors import ArtifactError, ParityError
 from inference.open_engine import open_engine, open_unverified
 from inference.reference import read_reference
 from measuring.errors import InputError
+from measuring.processor import processor
 
 Edit = Callable[..., None]
 
@@ -115,6 +116,15 @@ def test_open_engine_takes_the_first_variant_that_fits_the_processor(
     engine, chosen = open_unverified(read_artifact(artifact_directory))
     engine.close()
     assert chosen == variant
+
+
+def test_open_engine_takes_a_variant_of_which_the_processor_has_one_feature(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    either = replace(variant, features=("abacus", processor().features[0]))
+    change_manifest(artifact_directory, variants=(either, variant))
+    assert choose(read_artifact(artifact_directory)).variant == either
 
 
 def test_open_engine_takes_the_first_variant_for_the_device(
