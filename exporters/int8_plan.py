@@ -16,6 +16,7 @@ _MOVEMENT = frozenset(
 ) | {"Squeeze", "Transpose", "Unsqueeze"}
 _CLAMPS = frozenset({"Clip", "Relu"})
 _CURVES = frozenset({"Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Sigmoid", "Tanh"})
+CURVES_AND_CLAMPS = _CLAMPS | _CURVES
 _MEANS = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
 _ARITHMETIC = frozenset({"Add", "Mul"})
 
