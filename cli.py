@@ -13,7 +13,8 @@ import click
 
 from measuring.errors import StrideError
 
-COMMANDS = ("models", "export", "verify", "serve", "classify", "demo")
+COMMANDS = ("models", "export", "import", "verify", "serve", "classify", "demo")
+_MODULES = {"import": "import_model"}  # where the command's name is a word of Python's
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -26,7 +27,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"commands.{cmd_name}").command
+        module = _MODULES.get(cmd_name, cmd_name)
+        command: click.Command = import_module(f"commands.{module}").command
         return command
 
 

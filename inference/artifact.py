@@ -14,6 +14,7 @@ from inference.errors import ArtifactError
 from inference.manifest import MANIFEST, REFERENCE, FileEntry, Manifest, read_manifest
 from measuring.errors import InputError
 
+IMPORTED = "imported"  # the network of an artifact that was made of somebody else's ONNX file
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _UNTRAINED, _GIVEN = "untrained", "given"  # in WeightsSource: made from a seed; by the user
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -156,6 +157,8 @@ def rebuild_command(artifact: Artifact) -> str:
     """The command line that makes this artifact again, followed by what must be added to it where
     the manifest does not know: it has no paths of the machine that it was made on."""
     manifest, weights = artifact.manifest, artifact.manifest.weights
+    if manifest.network == IMPORTED:
+        return _import_command(artifact)
     words = ["stride", "export", manifest.network]
     words += ["--format", manifest.format, "--precision", manifest.precision]
     if manifest.name != manifest.network:
@@ -169,6 +172,18 @@ def rebuild_command(artifact: Artifact) -> str:
     if weights.input_spec_source == _GIVEN:
         to_add.append("your --input-spec")
     return f"{command} (add {', '.join(to_add)})" if to_add else command
+
+
+def _import_command(artifact: Artifact) -> str:
+    manifest, weights = artifact.manifest, artifact.manifest.weights
+    words = ["stride", "import", weights.source, "--name", manifest.name]
+    if not weights.trained:
+        words.append("--untrained")
+    command = shlex.join([*words, "--repository", str(artifact.directory.parent)])
+    to_add = [f"the folder of {weights.source!r}", "--labels if you gave them"]
+    if weights.input_spec_source == _GIVEN:
+        to_add.append("your --input-spec")
+    return f"{command} (add {', '.join(to_add)})"
 
 
 def _is_candidate(entry: Path) -> bool:

@@ -1,0 +1,89 @@
+"""Proves that an imported artifact answers as the file that it was made from."""
+
+import secrets
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+
+from exporters.onnx_original import OnnxOriginal
+from exporters.photographs import photographs
+from inference.artifact import Artifact
+from inference.engine import Engine
+from inference.errors import ArtifactError, ParityError, RuntimeMissingError
+from inference.manifest import Manifest, Parity
+from inference.open_engine import open_unverified
+from inference.parity import compare, infer_in_batches, replay, require
+from inference.reference import Reference
+from measuring.pictures import varied_pictures
+
+FRESH = 32
+_BATCH = 8
+
+Report = Callable[[str], None]
+
+
+def proved(
+    draft: Artifact, original: OnnxOriginal, reference: Reference, report: Report
+) -> Manifest:
+    """The draft's manifest with what was measured and without the runtimes that fail.
+
+    The first runtime has to hold: raises its ArtifactError or ParityError otherwise. Of the
+    others, one that cannot run this graph is left out; one that is not installed stays.
+    """
+    (variant,) = draft.manifest.variants
+    kept: list[str] = []
+    golden: list[Parity] = []
+    fresh: list[Parity] = []
+    for runtime in variant.runtimes:
+        report(f"open: {variant.file} with {runtime}")
+        try:
+            engine, _ = open_unverified(draft, runtime=runtime)
+            with closing(engine):
+                replayed = replay(engine, reference, bound=variant.parity.bound)
+                measured = _fresh(engine, original, variant.parity.bound)
+            require((*replayed, *measured), what=f"{draft.manifest.id} on {runtime}")
+        except RuntimeMissingError as error:
+            report(f"verify: not on {runtime}: {error}")
+        except (ArtifactError, ParityError) as error:
+            if not kept:
+                raise
+            report(f"verify: without {runtime}, which does not run this model: {error}")
+            continue
+        else:
+            golden += replayed
+            fresh += measured
+            for parity in measured:
+                report(f"verify: {_line(parity)}")
+        kept.append(runtime)
+    worst = max(golden, key=lambda parity: parity.max_abs_dlogit)
+    chosen = replace(variant, runtimes=tuple(kept), parity=worst)
+    return replace(draft.manifest, variants=(chosen,), parity=(*golden, *fresh))
+
+
+def _fresh(engine: Engine, original: OnnxOriginal, bound: float) -> list[Parity]:
+    """On pictures that the import has not seen: against the file, and a picture alone against
+    the same one in a batch."""
+    seed = secrets.randbits(32)
+    size = original.spec.size
+    pictures = {f"fresh pictures, seed {seed}": varied_pictures(FRESH, size, seed)}
+    real = photographs(original.spec)
+    if real is not None:
+        pictures["photographs"] = real
+    parities: list[Parity] = []
+    for what, pixels in pictures.items():
+        together = infer_in_batches(engine, pixels, _BATCH)
+        expected = original.logits(pixels)
+        source = f"the file in float32, {what}"
+        parities.append(compare(together, expected, reference=source, bound=bound))
+        alone = infer_in_batches(engine, pixels, 1)
+        source = f"the engine itself in batches of {_BATCH}, {what}"
+        parities.append(compare(alone, together, reference=source, bound=bound))
+    return parities
+
+
+def _line(parity: Parity) -> str:
+    return (
+        f"{parity.reference}: max |dlogit| {parity.max_abs_dlogit:.2g} of {parity.bound:.2g}, "
+        f"top-1 agreement {parity.top1_agreement:.1%} over {parity.images} pictures with "
+        f"{parity.distinct_top1} different answers"
+    )
