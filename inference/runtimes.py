@@ -41,7 +41,21 @@ RUNTIMES: dict[str, Runtime] = {
         devices=("cuda",),
         listed_as="onnxruntime",
     ),
-    "torch": Runtime("inference.torch_engine", 'pip install "stride[export]"'),
+    "torch": Runtime(
+        "inference.torch_engine", 'pip install "stride[export]"', devices=("cpu", "cuda")
+    ),
+    "torch-compiled": Runtime(
+        "inference.torch_compiled_engine",
+        'pip install "stride[export]"',
+        devices=("cpu", "cuda"),
+        listed_as="torch",
+    ),
+    "torch-cudagraph": Runtime(
+        "inference.torch_cudagraph_engine",
+        'pip install "stride[export]"',
+        devices=("cuda",),
+        listed_as="torch",
+    ),
     "tensorrt": Runtime(
         "inference.tensorrt_engine", 'pip install "stride[gpu]"', devices=("cuda",)
     ),

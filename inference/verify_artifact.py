@@ -45,8 +45,8 @@ class ArtifactReport:
 
 
 def verify_artifact(directory: Path, *, runtime: str = "auto") -> ArtifactReport:
-    """Replays the golden pictures on `runtime`; `auto`: on every installed one it was made for,
-    with each file that this machine can run.
+    """Replays the golden pictures on `runtime`; `auto`: on every installed one that its manifest
+    names, with each file that this machine can run.
 
     Figures outside the bound are reported, not raised. Raises ArtifactError for damaged files,
     RuntimeMissingError if nothing that could open it is installed, InputError for a runtime that
@@ -61,13 +61,19 @@ def verify_artifact(directory: Path, *, runtime: str = "auto") -> ArtifactReport
 
 
 def _choices(artifact: Artifact, runtime: str) -> tuple[Choice, ...]:
-    """Each file once per runtime and device; GPUs only where there is one, or nothing else."""
+    """Each file once per runtime and device; GPUs only where there is one, or nothing else.
+
+    Other ways of running the same files, which compile for minutes, only where one is named."""
     if runtime != "auto" and not row_of(runtime).answers:
         raise InputError(
             f"runtime {runtime} answers zeros, expected one whose answers can be checked; "
             "leave --runtime out to check all that are installed"
         )
-    able = [choice for choice in fitting(artifact) if runtime in ("auto", choice.runtime)]
+    able = [
+        choice
+        for choice in fitting(artifact)
+        if runtime == choice.runtime or (runtime == "auto" and not row_of(choice.runtime).listed_as)
+    ]
     on_cpu = [choice for choice in able if choice.device == "cpu"]
     if on_cpu and not gpus():
         able = on_cpu
