@@ -10,9 +10,9 @@ import onnx
 import torch
 from torch import nn
 
+from exporters.rewrites.prelude import pixels_in
 from measuring.errors import CheckError, InputError
 from measuring.input_spec import InputSpec
-from models.pixels_in import PixelsIn
 
 # The first with Gelu as one operator.
 OPSET = 20
@@ -20,21 +20,29 @@ OPSET = 20
 _TRACED_BATCH = 2
 
 
-def write_onnx(path: Path, network: nn.Module, spec: InputSpec) -> None:
-    """Write `network`, (N, 3, H, W) to logits (N, classes), with the prelude of `spec`.
+def to_onnx(chain: nn.Module, size: int) -> onnx.ModelProto:
+    """`chain`: uint8 (N, size, size, 3) to logits (N, classes).
 
     Raises InputError for a network that cannot be traced or only for one batch size, CheckError
-    if the file is not valid ONNX.
+    if the graph is not valid ONNX.
     """
-    model = _trace(PixelsIn(network, spec).eval(), spec.size)
+    model = _trace(chain.eval(), size)
     _require_dynamic_batch(model)
     _drop_notes(model)
     model.producer_name = "stride"
-    onnx.save_model(model, path)
     try:
-        onnx.checker.check_model(path, full_check=True)
+        onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise CheckError(f"{path} is not valid ONNX: {error}") from error
+        raise CheckError(f"the exported graph is not valid ONNX: {error}") from error
+    return model
+
+
+def write_onnx(path: Path, network: nn.Module, spec: InputSpec) -> None:
+    """Write `network`, (N, 3, H, W) to logits (N, classes), with the prelude of `spec`.
+
+    Raises as `to_onnx` does.
+    """
+    onnx.save_model(to_onnx(pixels_in(network, spec), spec.size), path)
 
 
 def _trace(network: nn.Module, size: int) -> onnx.ModelProto:
@@ -49,7 +57,7 @@ def _trace(network: nn.Module, size: int) -> onnx.ModelProto:
                 opset_version=OPSET,
                 input_names=["pixels"],
                 output_names=["logits"],
-                dynamic_shapes={"pixels": {0: batch}},
+                dynamic_shapes=({0: batch},),
                 verbose=False,
             )
     except (torch.onnx.OnnxExporterError, torch._dynamo.exc.UserError) as error:
