@@ -22,7 +22,11 @@ def open_engine(
     Raises InputError for a runtime, device or thread count that does not fit the artifact,
     RuntimeMissingError for a runtime that is not installed and ParityError for wrong answers.
     """
-    choice = choose(artifact, runtime=runtime, device=device)
+    return open_proved(artifact, choose(artifact, runtime=runtime, device=device), threads=threads)
+
+
+def open_proved(artifact: Artifact, choice: Choice, *, threads: int | None = None) -> Engine:
+    """This variant on this runtime and device, after the replay. Raises as `open_engine` does."""
     engine = open_choice(artifact, choice, threads=threads)
     if not RUNTIMES[choice.runtime].answers:
         return engine
