@@ -168,7 +168,7 @@ def _require_float32(file: OnnxFile) -> None:
 
 
 def _is_quantised(operator: str) -> bool:
-    return operator.endswith(("QuantizeLinear", "Integer")) or operator.startswith("QLinear")
+    return operator.endswith(("uantizeLinear", "Integer")) or operator.startswith("QLinear")
 
 
 def _labels(given: tuple[str, ...] | None, classes: int, report: Report) -> tuple[str, ...]:

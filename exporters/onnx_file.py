@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import inliner, version_converter
+from onnx import inliner, numpy_helper, version_converter
 
 from measuring.errors import InputError
 
@@ -38,12 +38,17 @@ def read_onnx(path: Path) -> OnnxFile:
     model = _decode(path, _read(path, MOST_BYTES, digest))
     _require_standard(path, model)
     room = MOST_BYTES - path.stat().st_size
-    for name in sorted({_location(path, tensor) for tensor in _external(model)}):
+    external = [
+        tensor for tensor in _tensors(model) if tensor.data_location == onnx.TensorProto.EXTERNAL
+    ]
+    for name in sorted({_location(path, tensor) for tensor in external}):
         room -= len(_read(path.with_name(name), room, digest))
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
         # Not as a path: only then is it certain that what was read here is what is checked.
         onnx.checker.check_model(model)
+        for tensor in _tensors(model):
+            numpy_helper.to_array(tensor)  # the checker does not compare shapes with sizes
     except (onnx.checker.ValidationError, OSError, ValueError, TypeError) as error:
         raise InputError(f"{path} is not valid ONNX: {first_line(error)}") from error
     model = inliner.inline_local_functions(model) if model.functions else model
@@ -106,14 +111,14 @@ def _require_standard(path: Path, model: onnx.ModelProto) -> None:
         )
 
 
-def _external(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     nodes = [*model.graph.node, *(node for f in model.functions for node in f.node)]
     attributes = [attribute for node in nodes for attribute in node.attribute]
     sparse = [*model.graph.sparse_initializer]
     sparse += [s for a in attributes for s in (a.sparse_tensor, *a.sparse_tensors)]
     dense = [*model.graph.initializer, *(t for a in attributes for t in (a.t, *a.tensors))]
     dense += [tensor for s in sparse for tensor in (s.values, s.indices)]
-    return (tensor for tensor in dense if tensor.data_location == onnx.TensorProto.EXTERNAL)
+    return (tensor for tensor in dense if tensor.dims or tensor.ByteSize())
 
 
 def _location(path: Path, tensor: onnx.TensorProto) -> str:
@@ -132,12 +137,32 @@ def _modern(path: Path, model: onnx.ModelProto) -> onnx.ModelProto:
     if version >= OLDEST_OPSET:
         return model
     try:
-        return version_converter.convert_version(model, CONVERTED_OPSET)
+        return _converted(model)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
         raise InputError(
             f"{path} is of opset {version}, which cannot be converted to {CONVERTED_OPSET}: "
             f"{first_line(error)}; export the network with opset {CONVERTED_OPSET} or newer"
         ) from error
+
+
+def _converted(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The converter takes no free dimensions: it sees ones, and what it noted from them goes."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    for port in (*fixed.graph.input, *fixed.graph.output):
+        for dimension in port.type.tensor_type.shape.dim:
+            if not dimension.HasField("dim_value"):
+                dimension.dim_value = 1
+    converted = version_converter.convert_version(fixed, CONVERTED_OPSET)
+    del converted.graph.value_info[:]
+    for ports, given in (
+        (converted.graph.input, model.graph.input),
+        (converted.graph.output, model.graph.output),
+    ):
+        shapes = {port.name: port.type for port in given}
+        for port in ports:
+            port.type.CopyFrom(shapes[port.name])
+    return converted
 
 
 def first_line(error: BaseException) -> str:
