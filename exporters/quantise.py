@@ -46,7 +46,7 @@ SCHEMES: dict[str, Scheme] = {
         weight_bits=7,
         rounds_before_curves=True,
     ),
-    "symmetric": Scheme("symmetric.onnx", ("onnxruntime", "tensorrt"), ("cuda",), symmetric=True),
+    "symmetric": Scheme("symmetric.onnx", ("onnxruntime",), ("cuda", "cpu"), symmetric=True),
 }
 
 

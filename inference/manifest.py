@@ -48,7 +48,8 @@ class Parity:
 class Variant:
     """One file of an artifact: which runtimes, devices and processor features it was made for.
 
-    Any one of `features` suffices, where there are any."""
+    Any one of `features` suffices, where there are any. `kept`: layers of an int8 file that stay
+    in float."""
 
     file: str
     runtimes: tuple[str, ...]
@@ -56,6 +57,7 @@ class Variant:
     features: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
     devices: tuple[str, ...] = ("cpu", "cuda")
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole record; `parity` lists every comparison that verification made."""
+    """The whole record; `parity` lists every comparison that verification made, `calibration`
+    says on which pictures the scales of an int8 artifact were found."""
 
     id: str
     name: str
@@ -120,6 +123,7 @@ class Manifest:
     accuracy: Accuracy | None = None
     bound_to: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
+    calibration: str | None = None
 
 
 _ADAPTER = TypeAdapter(Manifest)
