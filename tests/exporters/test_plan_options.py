@@ -16,9 +16,7 @@ FACTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "sizes", [(0, 1, 2), (2, 1, 4), (1, 8, 4), (1, 8, 257)], ids=str
-)
+@pytest.mark.parametrize("sizes", [(0, 1, 2), (2, 1, 4), (1, 8, 4), (1, 8, 257)], ids=str)
 def test_batch_profile_out_of_order_is_refused(sizes: tuple[int, int, int]) -> None:
     with pytest.raises(InputError, match="expected 1 <= minimum <= optimum <= maximum <= 256"):
         BatchProfile(*sizes)
