@@ -18,6 +18,14 @@ repository: Decorator = click.option(
     envvar="STRIDE_REPOSITORY",
     help="Folder that holds the artifacts.",
 )
+profiles: Decorator = click.option(
+    "--profiles",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("profiles"),
+    show_default=True,
+    envvar="STRIDE_PROFILES",
+    help="Folder of what was measured on each machine.",
+)
 as_json: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document instead of a table."
 )

@@ -46,6 +46,7 @@ class Seconds(click.FloatRange):
     "threads, max_batch. Without --model, everything in the repository is served.",
 )
 @options.repository
+@options.profiles
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -130,6 +131,7 @@ def command(**values: Any) -> None:
     serve(
         Settings(
             repository=values["repository"],
+            profiles=values["profiles"],
             models=values["model"],
             host=values["host"],
             port=values["port"],

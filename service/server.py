@@ -20,6 +20,7 @@ from service.admission import Admission
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
 from service.loading import Chosen, choose
+from service.preference import prefer
 from service.protocol import BoundedProtocol
 from service.settings import Limits, Settings
 
@@ -33,9 +34,9 @@ PATIENCE = 5.0
 
 
 def serve(settings: Settings) -> None:
-    """Blocks until the service has ended. Raises what reading artifacts, opening engines or
-    binding the address raises."""
-    chosen = choose(settings.repository, settings.models)
+    """Blocks until the service has ended. Raises what reading artifacts and the profile, opening
+    engines or binding the address raises."""
+    chosen = prefer(choose(settings.repository, settings.models), settings.profiles)
     with (
         bind(settings.host, settings.port) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

@@ -55,6 +55,7 @@ class Settings:
     """Everything a service is started with."""
 
     repository: Path = Path("artifacts")
+    profiles: Path = Path("profiles")
     models: tuple[ModelSpec, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8000

@@ -1,0 +1,100 @@
+"""A flag beats the profile, which beats the order of the runtimes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from commands.measure_runtimes import measure
+from inference.artifact import Artifact
+from inference.profiles import Comparison, Profile, add_comparison, read_profile
+from inference.runtimes import RUNTIMES
+from measuring.errors import InputError
+from measuring.machine import fingerprint
+from measuring.timing import Schedule
+from service.loading import Chosen, load
+from service.preference import prefer
+from service.settings import ModelSpec
+from tests.tiny_convolution import write_convolution
+
+BRIEF = Schedule(runs=2, seconds=0.0, warmup=1, blocks=2)
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    return write_convolution(tmp_path / "artifacts", "fp32")
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, artifact: Artifact) -> Path:
+    """Measured here, with OpenVINO the fastest."""
+    folder = tmp_path / "profiles"
+    (comparison,) = measure([artifact], folder, schedule=BRIEF)
+    add_comparison(folder, fingerprint(), won_by(comparison, "openvino"))
+    return folder
+
+
+def won_by(comparison: Comparison, runtime: str) -> Comparison:
+    winners = tuple(
+        replace(winner, way=replace(winner.way, runtime=runtime)) for winner in comparison.winners
+    )
+    return replace(comparison, winners=winners)
+
+
+def chosen(artifact: Artifact, runtime: str = "auto") -> Chosen:
+    return Chosen(artifact, ModelSpec(artifact.manifest.id, runtime=runtime, threads=1), ())
+
+
+def test_prefer_takes_the_runtime_that_was_fastest(artifact: Artifact, profiles: Path) -> None:
+    (entry,) = prefer([chosen(artifact)], profiles)
+    assert entry.spec.runtime == "openvino"
+    loaded = load(entry, queue_capacity=3)
+    assert loaded.info.engine == "openvino cpu fp32"
+
+
+def test_prefer_leaves_a_runtime_that_was_named(artifact: Artifact, profiles: Path) -> None:
+    (entry,) = prefer([chosen(artifact, "onnxruntime")], profiles)
+    assert entry.spec.runtime == "onnxruntime"
+
+
+def test_prefer_without_measurements_leaves_auto(
+    artifact: Artifact, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "stride.load")
+    (entry,) = prefer([chosen(artifact)], tmp_path / "nowhere")
+    assert entry.spec.runtime == "auto"
+    assert "runtime=auto reason=nothing was measured for it on this machine" in caplog.text
+
+
+def test_prefer_of_a_runtime_that_is_not_installed_leaves_auto(
+    artifact: Artifact,
+    profiles: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "stride.load")
+    gone = replace(RUNTIMES["openvino"], module="inference.no_such_engine")
+    monkeypatch.setitem(RUNTIMES, "openvino", gone)
+    (entry,) = prefer([chosen(artifact)], profiles)
+    assert entry.spec.runtime == "auto"
+    assert "openvino was fastest as measured" in caplog.text
+    assert 'install it with: pip install "stride[openvino]"' in caplog.text
+
+
+def test_prefer_of_a_runtime_that_the_artifact_lost_leaves_auto(
+    artifact: Artifact, profiles: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "stride.load")
+    (variant,) = artifact.manifest.variants
+    narrowed = replace(artifact.manifest, variants=(replace(variant, runtimes=("onnxruntime",)),))
+    (entry,) = prefer([chosen(replace(artifact, manifest=narrowed))], profiles)
+    assert entry.spec.runtime == "auto"
+    assert "but the artifact is not made for it any more" in caplog.text
+
+
+def test_prefer_with_a_damaged_profile_is_an_error(artifact: Artifact, profiles: Path) -> None:
+    machine = fingerprint()
+    assert isinstance(read_profile(profiles, machine), Profile)
+    (profiles / f"{machine.key}.json").write_text("[]")
+    with pytest.raises(InputError, match=r"the profile is damaged: .* measure again"):
+        prefer([chosen(artifact)], profiles)
