@@ -2,12 +2,13 @@
 
 import secrets
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from exporters.original import Original
 from inference.engine import Engine, Pixels
-from inference.manifest import Parity
+from inference.manifest import Parity, Precision
 from inference.parity import compare, infer_in_batches
 from measuring.pictures import varied_pictures
 
@@ -29,6 +30,7 @@ def verify_export(
     original: Original,
     *,
     bound: float,
+    precision: Precision = "fp32",
     seed: int | None = None,
     photographs: Pixels | None = None,
 ) -> Verification:
@@ -41,14 +43,15 @@ def verify_export(
     pictures = {f"fresh pictures, seed {seed}": varied_pictures(FRESH, original.spec.size, seed)}
     if photographs is not None:
         pictures["photographs"] = photographs
+    judged = partial(compare, bound=bound, precision=precision)
     parities: list[Parity] = []
     for what, pixels in pictures.items():
         together = infer_in_batches(engine, pixels, _BATCH)
         for name, dtype in _REFERENCES.items():
             expected = original.logits(pixels, dtype)
             source = f"original in {name}, {what}"
-            parities.append(compare(together, expected, reference=source, bound=bound))
+            parities.append(judged(together, expected, reference=source))
         alone = infer_in_batches(engine, pixels, 1)
         source = f"the engine itself in batches of {_BATCH}, {what}"
-        parities.append(compare(alone, together, reference=source, bound=bound))
+        parities.append(judged(alone, together, reference=source))
     return Verification(seed, tuple(parities))
