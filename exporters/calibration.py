@@ -1,5 +1,5 @@
-"""What values the tensors of a network take on calibration pictures: least, largest, and the mean of
-each channel. All three are taken inside the graph, so that no feature map leaves the runtime.
+"""What values the tensors of a network take on calibration pictures: the least, the largest, and
+the mean of each channel. All are taken inside the graph: no feature map leaves the runtime.
 """
 
 from collections.abc import Iterable, Mapping
@@ -118,5 +118,5 @@ def _observed(
             f"tensor {tensor} reaches [{low}, {high}] on the calibration pictures, expected finite "
             "values; the weights are damaged or of a training that diverged"
         )
-    means = np.sum(answers[tensor + _MEAN], axis=0, dtype=np.float64) / pictures
+    means = np.asarray(np.sum(answers[tensor + _MEAN], axis=0, dtype=np.float64) / pictures)
     return Observed(low, high, means)

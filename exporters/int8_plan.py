@@ -96,15 +96,16 @@ def _is_rounded(
     maker, readers = graph.producers[tensor], graph.readers(tensor)
     if maker.output[0] not in nodes:
         return any(reader.output[0] in nodes for reader in readers)
-    if _leads_out(graph, tensor):
-        return False
-    if maker.op_type in COMPUTE | _ARITHMETIC and all(r.op_type in _CLAMPS for r in readers):
-        return False
-    if is_swish(graph, maker):
-        return False
     if maker.op_type in COMPUTE and _goes_into_a_curve(graph, readers):
         return rounds_before_curves
-    return True
+    return not (
+        _leads_out(graph, tensor)
+        or is_swish(graph, maker)
+        or (
+            maker.op_type in COMPUTE | _ARITHMETIC
+            and all(reader.op_type in _CLAMPS for reader in readers)
+        )
+    )
 
 
 def _goes_into_a_curve(graph: Graph, readers: tuple[NodeProto, ...]) -> bool:

@@ -100,7 +100,7 @@ def layer_name(node: NodeProto) -> str:
     """What a person calls the layer: the name of its weights, else of what it answers."""
     for name in node.input[1:2]:
         if name.endswith(".weight"):
-            return name.removesuffix(".weight").removeprefix("network.")
+            return str(name).removesuffix(".weight").removeprefix("network.")
     return str(node.output[0])
 
 

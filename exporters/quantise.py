@@ -222,8 +222,9 @@ class _Writer:
         return name
 
 
-def _node(operator: str, inputs: list[str], output: str, **attributes: int) -> NodeProto:
-    return helper.make_node(operator, inputs, [output], name=f"node_{output}", **attributes)
+def _node(operator: str, inputs: list[str], output: str, axis: int | None = None) -> NodeProto:
+    # A parameter that is None is left out.
+    return helper.make_node(operator, inputs, [output], name=f"node_{output}", axis=axis)
 
 
 def _channel_axis(node: NodeProto) -> int:
@@ -255,5 +256,6 @@ def _weight_scales(
     scale = largest / np.float32(levels)
     scale[largest == 0.0] = scale.max() or 1.0
     scale = np.maximum(scale, np.abs(bias) / (float(step) * 2.0**30))
-    result: FloatArray = np.maximum(scale, np.finfo(np.float32).tiny / min(step, 1.0))
+    least = float(np.finfo(np.float32).tiny) / min(float(step), 1.0)
+    result: FloatArray = np.maximum(scale, least)
     return result.astype(np.float32)

@@ -2,8 +2,7 @@
 as the bound asks for, within a budget of arithmetic.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,6 @@ from measuring.errors import CheckError
 BUDGET = 0.25
 # Of the bound: other pictures than those searched on may be worse.
 _SHARE_OF_BOUND = 0.7
-
-Rule = Callable[[NDArray[np.float32]], Parity]
 
 
 @dataclass(frozen=True)
@@ -69,27 +66,41 @@ def quantise_within(
     naming the worst layer, if more than `budget` of the multiply-accumulates would stay in float.
     """
     search = _Search(model, ranges, scheme, pictures, bound)
-    best = search.attempt(())
-    if _holds(best.parity):
-        return best
-    ranked = rank_layers(model, best.model, pictures)
-    few, many = 0, 1
-    while True:
-        kept = ranked[:many]
-        if sum(layer.macs for layer in kept) > budget or few == len(ranked):
-            raise _over_budget(ranked, best.parity, budget)
-        best = search.attempt(kept)
-        if _holds(best.parity):
-            break
-        few, many = many, min(2 * many, len(ranked))
+    plain = search.attempt(())
+    if plain.parity.holds:
+        return plain
+    ranked = rank_layers(model, plain.model, pictures)
+    found = _fewest(search, ranked, _most(ranked, budget))
+    if found is None:
+        raise _over_budget(ranked, plain.parity, budget)
+    return replace(found, rounds=search.rounds)
+
+
+def _fewest(search: "_Search", ranked: tuple[Layer, ...], most: int) -> Quantised | None:
+    """The attempt that holds with the fewest layers of `ranked` in float; None if `most` are too
+    few."""
+    few, many = 0, min(1, most)
+    best = None
+    while best is None and many > few:
+        attempt = search.attempt(ranked[:many])
+        if attempt.parity.holds:
+            best = attempt
+        else:
+            few, many = many, min(2 * many, most)
     while many - few > 1:
         middle = (few + many) // 2
         attempt = search.attempt(ranked[:middle])
-        if _holds(attempt.parity):
+        if attempt.parity.holds:
             best, many = attempt, middle
         else:
             few = middle
-    return Quantised(best.model, best.kept, best.parity, search.rounds)
+    return best
+
+
+def _most(ranked: tuple[Layer, ...], budget: float) -> int:
+    """How many of the worst layers fit the budget."""
+    total = np.cumsum([layer.macs for layer in ranked])
+    return int(np.searchsorted(total, budget, side="right"))
 
 
 def rank_layers(model: ModelProto, low: ModelProto, pictures: Pixels) -> tuple[Layer, ...]:
@@ -163,10 +174,6 @@ class _Search:
         return np.concatenate(parts)
 
 
-def _holds(parity: Parity) -> bool:
-    return parity.holds
-
-
 def _added(graph: Graph, node: NodeProto, found: dict[str, float]) -> float:
     """The noise behind a layer and its activation, less the noise before it."""
     before = found.get(node.input[0], 0.0)
@@ -188,7 +195,7 @@ def _end(graph: Graph, node: NodeProto) -> str:
 def _over_budget(ranked: tuple[Layer, ...], parity: Parity, budget: float) -> CheckError:
     worst = ranked[0]
     return CheckError(
-        f"int8 departs too far: max |dlogit| is {parity.max_abs_dlogit:.3g}, expected at most "
+        f"int8 departs too far: {parity.measure} is {parity.distance:.3g}, expected at most "
         f"{parity.bound:.3g}, and top-1 agreement {parity.top1_agreement:.1%}, expected "
         f"{parity.required_agreement:.1%}, with {budget:.0%} of the arithmetic left in float; the "
         f"layer that adds most noise is {worst.name} ({worst.noise:.2%} of its answer's variance); "

@@ -23,8 +23,9 @@ class Parity:
     """How far an engine's logits are from a reference network's, over `images` pictures.
 
     `distinct_top1`: different classes among the reference's answers; where it is 1, agreement of
-    the top-1 answers says nothing. `near_ties`: pictures whose two best classes the reference puts
-    so close together that this precision may swap them; below fp32 they do not count in
+    the top-1 answers says nothing. `rms_dlogit`: the root mean square over all logits, by which
+    precisions below fp32 are judged. `near_ties`: pictures whose two best classes the reference
+    puts so close together that the precision may swap them; below fp32 they do not count in
     `top1_agreement`, which has to reach `required_agreement`.
     """
 
@@ -36,12 +37,22 @@ class Parity:
     distinct_top1: int | None = None
     near_ties: int | None = None
     required_agreement: float = 1.0
+    rms_dlogit: float | None = None
+
+    @property
+    def distance(self) -> float:
+        """What `bound` is for: the largest difference, or the root mean square if there is one."""
+        return self.max_abs_dlogit if self.rms_dlogit is None else self.rms_dlogit
+
+    @property
+    def measure(self) -> str:
+        """The name of `distance`, for messages."""
+        return "max |dlogit|" if self.rms_dlogit is None else "rms dlogit"
 
     @property
     def holds(self) -> bool:
         """Within the bound, and as many top-1 answers the same as are required."""
-        agrees = self.top1_agreement >= self.required_agreement
-        return self.max_abs_dlogit <= self.bound and agrees
+        return self.distance <= self.bound and self.top1_agreement >= self.required_agreement
 
 
 @dataclass(frozen=True)

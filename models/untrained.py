@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from measuring.errors import CheckError
 from measuring.input_spec import IMAGENET_MEAN, IMAGENET_STD
 from measuring.pictures import varied_pictures
+from models.operators import SqueezeExcitation
 
 Channels = tuple[float, float, float]
 
@@ -28,6 +29,9 @@ BATCH = 8
 GAMMA = (0.4, 0.8)  # range of BatchNorm's scales
 BETA = (0.7, 0.3)  # mean and standard deviation of its offsets
 BLUR = 2.0  # a filter's constant part, relative to its noise
+# Of what goes into a gate: gates that open and close widely, one behind the other, multiply a few
+# pictures' signals a hundredfold, which eight bits cannot hold beside all others.
+GATE = 0.2
 
 # Two classes compete for each direction of difference, the rest are spread as in trained networks,
 # whose top answer stands out from logits with a standard deviation of 1 to 3.
@@ -108,6 +112,7 @@ def _scale_layers(network: nn.Module, classifier: nn.Linear, pixels: Tensor) -> 
     Returns the features (N, F) that reach the classifier.
     """
     features: list[Tensor] = []
+    gates = {module.fc2 for module in network.modules() if isinstance(module, SqueezeExcitation)}
     hooks = [
         classifier.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].clone()))
     ]
@@ -115,7 +120,8 @@ def _scale_layers(network: nn.Module, classifier: nn.Linear, pixels: Tensor) -> 
         if isinstance(module, nn.BatchNorm2d):
             hooks.append(module.register_forward_pre_hook(_take_statistics))
         elif isinstance(module, nn.Conv2d | nn.Linear) and module is not classifier:
-            hooks.append(module.register_forward_hook(_answer_with_unit_variance))
+            deviation = GATE if module in gates else 1.0
+            hooks.append(module.register_forward_hook(partial(_answer_with, deviation)))
     try:
         network(pixels)
     finally:
@@ -131,13 +137,13 @@ def _take_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
     norm.get_buffer("running_mean").copy_(mean)
 
 
-def _answer_with_unit_variance(
-    layer: nn.Conv2d | nn.Linear, _: tuple[Tensor], output: Tensor
+def _answer_with(
+    deviation: float, layer: nn.Conv2d | nn.Linear, _: tuple[Tensor], output: Tensor
 ) -> Tensor:
     bias = None if layer.bias is None else layer.bias.view(-1, *(1,) * (output.ndim - 2))
     if bias is not None:
         output.sub_(bias)
-    gain = 1 / output.std().clamp(min=1e-6)
+    gain = deviation / output.std().clamp(min=1e-6)
     layer.weight.mul_(gain)
     output.mul_(gain)  # in place: the first maps of a large network fill the memory
     return output if bias is None else output.add_(bias)
