@@ -42,7 +42,10 @@ def read_onnx(path: Path) -> OnnxFile:
         tensor for tensor in _tensors(model) if tensor.data_location == onnx.TensorProto.EXTERNAL
     ]
     for name in sorted({_location(path, tensor) for tensor in external}):
-        room -= len(_read(path.with_name(name), room, digest))
+        beside = path.with_name(name)
+        if beside.is_symlink():  # on the word of a file that somebody else made
+            raise InputError(f"{beside} is a link, expected the weights themselves")
+        room -= len(_read(beside, room, digest))
     try:
         onnx.load_external_data_for_model(model, str(path.parent))
         # Not as a path: only then is it certain that what was read here is what is checked.
@@ -57,7 +60,7 @@ def read_onnx(path: Path) -> OnnxFile:
 
 def _read(path: Path, most: int, digest: "hashlib._Hash") -> bytes:
     try:
-        if path.is_symlink() or not path.is_file():
+        if not path.is_file():
             raise InputError(f"{path} is not a file, expected an ONNX model or its weights")
         if (size := path.stat().st_size) > most:
             raise InputError(

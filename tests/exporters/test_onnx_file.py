@@ -79,8 +79,14 @@ def test_read_onnx_weights_behind_a_link_are_refused(path: Path) -> None:
     weights.rename(path.with_name("elsewhere"))
     weights.symlink_to(path.with_name("elsewhere"))
 
-    with pytest.raises(InputError, match=r"model\.data is not a file"):
+    with pytest.raises(InputError, match=r"model\.data is a link, expected the weights"):
         read_onnx(path)
+
+
+def test_read_onnx_follows_the_link_that_the_user_named(path: Path) -> None:
+    path.with_name("link.onnx").symlink_to(path)
+
+    assert read_onnx(path.with_name("link.onnx")).sha256 == read_onnx(path).sha256
 
 
 def test_read_onnx_weights_that_are_missing_are_named(path: Path) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from exporters.onnx_original import OnnxOriginal
 from exporters.onnx_ports import class_output, picture_input
-from inference.parity import spread
+from inference.parity import bound_for, spread
 from measuring.errors import InputError
 from measuring.input_spec import InputSpec
 from measuring.pictures import varied_pictures
@@ -56,6 +56,22 @@ def test_rounded_answers_are_about_as_far_as_float32_is_from_exact() -> None:
     loss = float(np.abs(_exact(Foreign(), pixels) - logits).max())
     assert 0.5 * loss < estimate < 20 * loss
     assert estimate < 1e-4 * spread(logits)
+
+
+def test_bound_is_too_narrow_for_weights_in_fp16() -> None:
+    pixels = varied_pictures(16, SIZE, 2)
+    original = _original(Foreign())
+    logits = original.logits(pixels)
+    bound = max(bound_for("fp32", exact=logits, rounded=r) for r in original.rounded(pixels))
+    coarse = onnx.ModelProto()
+    coarse.CopyFrom(original.model)
+    for tensor in coarse.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor).astype(np.float16).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+
+    answers = replace(original, model=coarse).logits(pixels)
+
+    assert np.abs(answers - logits).max() > 2 * bound
 
 
 def test_rounded_answers_are_the_same_each_time() -> None:
