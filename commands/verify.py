@@ -59,10 +59,13 @@ def _directory(repository: Path, name: str) -> Path:
 
 
 def _rows(report: "ArtifactReport") -> list[tuple[str, ...]]:
-    """A row per runtime, with the worst of its comparisons."""
+    """A row per runtime and file, with the worst of its comparisons."""
     rows: list[tuple[str, ...]] = []
+    several = len({entry.file for entry in report.replayed}) > 1
     for entry in report.replayed:
-        head = (report.artifact.manifest.id, entry.runtime)
+        place = "" if entry.device == "cpu" else f" on {entry.device}"
+        file = f" ({entry.file})" if several else ""
+        head = (report.artifact.manifest.id, f"{entry.runtime}{place}{file}")
         if entry.missing:
             rows.append((*head, "", "", "", "-"))
             continue

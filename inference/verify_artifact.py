@@ -53,14 +53,14 @@ def verify_artifact(directory: Path, *, runtime: str = "auto") -> ArtifactReport
     cannot open it or has no answers to check.
     """
     artifact = read_artifact(directory)
-    replayed = tuple(_replay(artifact, choice) for choice in _choices(artifact, runtime))
+    replayed = tuple(_replay(artifact, choice) for choice in choices(artifact, runtime))
     missing = [entry.missing for entry in replayed if entry.missing]
     if len(missing) == len(replayed):
         raise RuntimeMissingError("; ".join(missing))
     return ArtifactReport(artifact, replayed)
 
 
-def _choices(artifact: Artifact, runtime: str) -> tuple[Choice, ...]:
+def choices(artifact: Artifact, runtime: str) -> tuple[Choice, ...]:
     """Each file once per runtime and device; GPUs only where there is one, or nothing else.
 
     Other ways of running the same files, which compile for minutes, only where one is named."""

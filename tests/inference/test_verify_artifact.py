@@ -4,13 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort  # type: ignore[import-untyped]
 import pytest
 
 from inference.artifact import describe, read_artifact
-from inference.errors import ArtifactError
+from inference.errors import ArtifactError, RuntimeMissingError
 from inference.manifest import write_manifest
 from inference.reference import Reference, read_reference, write_reference
-from inference.verify_artifact import verify_artifact
+from inference.verify_artifact import choices, verify_artifact
 from measuring.errors import InputError
 
 Edit = Callable[..., None]
@@ -77,3 +78,51 @@ def test_verify_artifact_replays_every_file_that_this_machine_can_run(
 def test_verify_artifact_of_a_runtime_that_it_was_not_made_for(artifact_directory: Path) -> None:
     with pytest.raises(InputError, match=r"runtime torch on cpu cannot open .*onnxruntime on cpu"):
         verify_artifact(artifact_directory, runtime="torch")
+
+
+def test_verify_artifact_replays_on_each_runtime_the_file_made_for_it(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    manifest = read_artifact(artifact_directory).manifest
+    shutil.copy(artifact_directory / "model.onnx", artifact_directory / "openvino.onnx")
+    (variant,) = manifest.variants
+    variants = (
+        replace(variant, file="openvino.onnx", runtimes=("openvino",)),
+        replace(variant, runtimes=("onnxruntime", "openvino"), devices=("cpu",)),
+        replace(variant, file="openvino.onnx", devices=("cuda",)),
+    )
+    names = (*manifest.files, "openvino.onnx")
+    files = {name: describe(artifact_directory / name) for name in names}
+    write_manifest(artifact_directory, replace(manifest, variants=variants, files=files))
+    report = verify_artifact(artifact_directory)
+    assert [(entry.runtime, entry.device, entry.file) for entry in report.replayed] == [
+        ("onnxruntime", "cpu", "model.onnx"),
+        ("openvino", "cpu", "openvino.onnx"),
+        ("openvino", "cpu", "model.onnx"),
+    ]
+    assert report.holds
+    (only,) = verify_artifact(artifact_directory, runtime="onnxruntime").replayed
+    assert only.file == "model.onnx"
+
+
+def test_verify_artifact_for_gpus_alone_says_what_is_missing(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        pytest.skip("onnxruntime computes on GPUs here")
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    change_manifest(artifact_directory, variants=(replace(variant, devices=("cuda",)),))
+    with pytest.raises(RuntimeMissingError, match=r"no CUDAExecutionProvider .*pip install"):
+        verify_artifact(artifact_directory)
+
+
+def test_verify_artifact_leaves_out_what_compiles_for_minutes_unless_named(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    """Both open the same file, and the network of the manifest is none that torch could make."""
+    (variant,) = read_artifact(artifact_directory).manifest.variants
+    both = replace(variant, runtimes=("onnxruntime", "torch"))
+    change_manifest(artifact_directory, variants=(both,))
+    artifact = read_artifact(artifact_directory)
+    assert [choice.runtime for choice in choices(artifact, "auto")] == ["onnxruntime", "torch"]
+    assert [c.runtime for c in choices(artifact, "torch-compiled")] == ["torch-compiled"]
