@@ -2,15 +2,19 @@
 
 import shlex
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from commands import options
+from measuring.errors import MissingError
 
 if TYPE_CHECKING:
     from inference.artifact import Artifact
+
+Report = Callable[[str], None]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -52,15 +56,10 @@ def command(model: Path, quiet: bool, as_json: bool, repository: Path, **values:
     stride serve
     """
     from commands.output import print_json, print_step, print_table
-    from exporters.imported import import_onnx
 
     started = time.perf_counter()
-    artifact = import_onnx(
-        model,
-        _wanted(**values),
-        repository=repository,
-        report=_silent if quiet else print_step,
-    )
+    report = _silent if quiet else print_step
+    artifact = _import(model, repository, report, **values)
     seconds = time.perf_counter() - started
     if as_json:
         print_json({"artifacts": [_document(artifact, seconds)]})
@@ -72,17 +71,32 @@ def command(model: Path, quiet: bool, as_json: bool, repository: Path, **values:
     click.echo(f"Serve it: {serve}", err=True)
 
 
-def _wanted(name: str | None, labels: Path | None, input_spec: Path | None, untrained: bool) -> Any:
-    from exporters.imported import Wanted
+def _import(
+    model: Path,
+    repository: Path,
+    report: Report,
+    *,
+    name: str | None,
+    labels: Path | None,
+    input_spec: Path | None,
+    untrained: bool,
+) -> "Artifact":
     from measuring.input_spec_file import read_input_spec
-    from models.labels import read_labels
 
-    return Wanted(
+    try:
+        from exporters.imported import Wanted, import_onnx
+        from models.labels import read_labels
+    except ImportError as error:
+        raise MissingError(
+            f'models cannot be imported here: {error}; install it with: pip install "stride[export]"'
+        ) from error
+    wanted = Wanted(
         name=name,
         labels=read_labels(labels) if labels else None,
         spec=read_input_spec(input_spec) if input_spec else None,
         trained=not untrained,
     )
+    return import_onnx(model, wanted, repository=repository, report=report)
 
 
 def _silent(step: str) -> None:

@@ -1,6 +1,7 @@
 """`stride import` and the commands that take what it made, as a user would run them."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,3 +120,14 @@ def test_import_refuses_with_a_message(
     assert message in shown.err
     assert shown.err.count("error: ") == 1
     assert "Traceback" not in shown.err
+
+
+@pytest.mark.usefixtures("inside")
+def test_import_without_what_it_needs_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "exporters.imported", None)
+
+    assert cli.run(["import", "m.onnx"]) == 3
+
+    assert 'install it with: pip install "stride[export]"' in capsys.readouterr().err
