@@ -88,7 +88,8 @@ def _import(
         from models.labels import read_labels
     except ImportError as error:
         raise MissingError(
-            f'models cannot be imported here: {error}; install it with: pip install "stride[export]"'
+            f"models cannot be imported here: {error}; "
+            'install it with: pip install "stride[export]"'
         ) from error
     wanted = Wanted(
         name=name,
