@@ -189,3 +189,12 @@ def test_openvino_variant_of_an_artifact_that_onnxruntime_opens_too(tmp_path: Pa
         for runtime in ("auto", "onnxruntime", "openvino")
     }
     assert names == {"onnxruntime cpu fp32", "openvino cpu fp32"}
+
+
+def test_openvino_takes_the_threads_it_was_given_and_pins_none(tmp_path: Path) -> None:
+    engine = open_engine(write_convolution(tmp_path, "fp32"), runtime="openvino", threads=1)
+    assert isinstance(engine, openvino_engine.OpenVinoEngine)
+    for compiled in engine.compiled():
+        assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+        assert compiled.get_property("NUM_STREAMS") == 1
+        assert compiled.get_property("ENABLE_CPU_PINNING") is False
