@@ -1,6 +1,7 @@
 """A TensorRT plan on the GPU it was built for: buffers made once, a stream of its own, and a CUDA
 graph for each batch size. The only file of this package that imports TensorRT."""
 
+from collections import deque
 from typing import Any
 
 import tensorrt as trt
@@ -15,14 +16,16 @@ from inference.manifest import Variant
 from inference.placement import Placement
 
 PIXELS, LOGITS = "pixels", "logits"
+_MOST_LINES = 10_000
 
 
 class Log(trt.ILogger):  # type: ignore[misc]
-    """Keeps what TensorRT says; `lines` as `SEVERITY: message`."""
+    """Keeps the last of what TensorRT says, for as long as the engine lives; `lines` as
+    `SEVERITY: message`."""
 
     def __init__(self) -> None:
         trt.ILogger.__init__(self)
-        self.lines: list[str] = []
+        self.lines: deque[str] = deque(maxlen=_MOST_LINES)
 
     def log(self, severity: Any, msg: str) -> None:
         """Called by TensorRT, from any of its threads."""

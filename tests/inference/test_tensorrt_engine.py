@@ -2,27 +2,20 @@
 and compute with ONNX Runtime."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
-from exporters.plan_options import BatchProfile, PlanOptions
-from exporters.tensorrt_plan import write_plan
-from inference.artifact import Artifact, describe, read_artifact
-from inference.errors import ArtifactError, DeviceError, RuntimeMissingError
-from inference.manifest import Variant, read_manifest, write_manifest
-from inference.open_engine import open_engine
+from exporters.plan_options import BatchProfile
+from inference.artifact import Artifact
 from inference.reference import read_reference
 from measuring.errors import InputError
-from measuring.gpu import Gpu
 from measuring.pictures import varied_pictures
-from tests.doubles.cuda_double import Error
-from tests.doubles.install import Doubles, forget_importers, install_doubles
-from tests.tiny import write_tiny
+from tests.doubles.install import Doubles, install_doubles
+from tests.doubles.plan_artifact import build_artifact, open_plan
 
 Build = Callable[..., Artifact]
 
@@ -34,45 +27,12 @@ def doubles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def build(doubles: Doubles, tmp_path: Path) -> Build:
-    """The tiny artifact as a TensorRT artifact: a plan that the double built."""
-
-    def run(**options: Any) -> Artifact:
-        directory = write_tiny(tmp_path, "mean-colour", size=8, classes=5)
-        bound_to = write_plan(
-            directory,
-            directory / "model.onnx",
-            PlanOptions(**{"batch": BatchProfile(1, 4, 16), **options}),
-            cache_folder=tmp_path / "cache",
-        )
-        plan = directory.rename(tmp_path / "mean-colour-tensorrt-fp32")
-        manifest = read_manifest(plan)
-        files = {"model.plan": describe(plan / "model.plan")}
-        changed = replace(
-            manifest,
-            id=plan.name,
-            format="tensorrt",
-            bound_to=bound_to,
-            variants=(Variant("model.plan", ("tensorrt",), manifest.parity[0], devices=("cuda",)),),
-            files=files | {"reference.npz": manifest.files["reference.npz"]},
-        )
-        write_manifest(plan, changed)
-        return read_artifact(plan)
-
-    return run
-
-
-def _open(artifact: Artifact) -> Any:
-    return open_engine(artifact, runtime="tensorrt", device="cuda")
-
-
-def _change(artifact: Artifact, **fields: Any) -> Artifact:
-    write_manifest(artifact.directory, replace(artifact.manifest, **fields))
-    return read_artifact(artifact.directory)
+    return partial(build_artifact, tmp_path)
 
 
 def test_open_engine_replays_the_golden_pictures(build: Build) -> None:
     artifact = build()
-    engine = _open(artifact)
+    engine = open_plan(artifact)
 
     assert engine.name == "tensorrt cuda fp32"
     assert engine.max_batch == 16
@@ -84,7 +44,7 @@ def test_open_engine_replays_the_golden_pictures(build: Build) -> None:
 
 
 def test_engine_answers_stay_when_the_next_batch_comes(build: Build) -> None:
-    engine = _open(build())
+    engine = open_plan(build())
     pixels = varied_pictures(6, 8, 2)
 
     together = engine.infer(pixels)
@@ -99,7 +59,7 @@ def test_engine_answers_stay_when_the_next_batch_comes(build: Build) -> None:
 def test_engine_captures_one_graph_per_batch_size_and_repeats_it(
     doubles: Doubles, build: Build
 ) -> None:
-    engine = _open(build())
+    engine = open_plan(build())
     doubles.cuda.calls.clear()
     doubles.trt.calls.clear()
     pixels = varied_pictures(3, 8, 2)
@@ -131,7 +91,7 @@ def test_engine_without_graphs_enqueues_each_time(doubles: Doubles, build: Build
 
 
 def test_engine_of_a_plan_for_large_batches_takes_small_ones(build: Build) -> None:
-    engine = _open(build(batch=BatchProfile(4, 4, 8)))
+    engine = open_plan(build(batch=BatchProfile(4, 4, 8)))
     pixels = varied_pictures(3, 8, 2)
 
     logits = engine.infer(pixels)
@@ -143,7 +103,7 @@ def test_engine_of_a_plan_for_large_batches_takes_small_ones(build: Build) -> No
 
 
 def test_engine_close_frees_everything_and_may_come_twice(doubles: Doubles, build: Build) -> None:
-    engine = _open(build())
+    engine = open_plan(build())
     engine.infer(varied_pictures(2, 8, 2))
     assert doubles.cuda.left()
 
@@ -165,140 +125,24 @@ def test_engine_close_frees_everything_and_may_come_twice(doubles: Doubles, buil
 def test_engine_refuses_pixels_that_do_not_fit(
     build: Build, shape: tuple[int, ...], told: str
 ) -> None:
-    engine = _open(build())
+    engine = open_plan(build())
     with pytest.raises(InputError, match=told):
         engine.infer(np.zeros(shape, np.uint8))
     engine.close()
 
 
-@pytest.mark.parametrize(
-    "call", ["cudaMalloc", "cudaMallocHost", "cudaStreamCreateWithFlags", "cudaStreamEndCapture",
-             "cudaGraphInstantiate", "cudaMemcpyAsync", "cudaStreamSynchronize"],
-)  # fmt: skip
-def test_open_engine_gpu_that_fails_is_named_and_nothing_is_left(
-    doubles: Doubles, build: Build, call: str
-) -> None:
-    artifact = build()
-    doubles.cuda.failing[call] = Error.cudaErrorMemoryAllocation
+def test_log_keeps_errors_and_leaves_the_verbose_out(doubles: Doubles) -> None:
+    log = doubles.engine.Log()
+    assert log.errors() == "TensorRT gave no reason"
+    for severity in (log.VERBOSE, log.INFO, log.ERROR):
+        log.log(severity, f"said at {severity.name}")
 
-    with pytest.raises(DeviceError, match=r"cudaErrorMemoryAllocation \(text of"):
-        _open(artifact)
-
-    assert doubles.cuda.left() == []
-
-
-@pytest.mark.parametrize(
-    ("failure", "told"),
-    [
-        pytest.param("enqueue_fails", "did not run a batch of 16", id="enqueue"),
-        pytest.param("no_context", "gave no execution context", id="context"),
-    ],
-)
-def test_open_engine_tensorrt_that_fails_is_a_device_error(
-    doubles: Doubles, build: Build, failure: str, told: str
-) -> None:
-    artifact = build()
-    setattr(doubles.trt, failure, True)
-
-    with pytest.raises(DeviceError, match=told):
-        _open(artifact)
-
-    assert doubles.cuda.left() == []
-
-
-def test_engine_goes_on_after_a_capture_that_failed(doubles: Doubles, build: Build) -> None:
-    engine = _open(build())
-    pixels = varied_pictures(5, 8, 2)
-    doubles.cuda.failing["cudaMemcpyAsync"] = Error.cudaErrorIllegalAddress
-    with pytest.raises(DeviceError, match="cudaErrorIllegalAddress"):
-        engine.infer(pixels)
-
-    doubles.cuda.failing.clear()
-
-    assert engine.infer(pixels).shape == (5, 5)
-    engine.close()
-
-
-def test_open_engine_plan_of_another_gpu_is_refused_before_it_is_read(
-    doubles: Doubles, build: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    artifact = build()
-    other = Gpu("NVIDIA Other", driver="570.1", memory=1 << 34, capability="8.0", mig=False)
-    monkeypatch.setattr(doubles.engine, "current_gpu", lambda: other)
-
-    with pytest.raises(
-        ArtifactError,
-        match=r"built for gpu NVIDIA Test 100, but here it is NVIDIA Other; compute capability "
-        r"9\.0, but here it is 8\.0; driver 580\.65\.06, but here it is 570\.1; rebuild it here "
-        r"with: stride export tiny --format tensorrt",
-    ):
-        _open(artifact)
-    assert "deserialize_cuda_engine" not in doubles.trt.names()
-
-
-def test_open_engine_plan_of_another_version_is_refused(build: Build) -> None:
-    artifact = build()
-    artifact = _change(artifact, bound_to={**artifact.manifest.bound_to, "tensorrt": "10.3.0"})
-
-    with pytest.raises(ArtifactError, match=r"built for tensorrt 10\.3\.0, but here it is 1"):
-        _open(artifact)
-
-
-def test_open_engine_version_compatible_plan_runs_on_a_later_version(
-    doubles: Doubles, build: Build
-) -> None:
-    artifact = build(version_compatible=True)
-    doubles.trt.__version__ = "11.9.0"
-
-    engine = _open(artifact)
-
-    assert ("Runtime.engine_host_code_allowed =", True) in doubles.trt.calls
-    engine.close()
-
-
-def test_open_engine_ordinary_plan_may_bring_no_code(doubles: Doubles, build: Build) -> None:
-    engine = _open(build())
-
-    assert ("Runtime.engine_host_code_allowed =", False) in doubles.trt.calls
-    engine.close()
-
-
-def test_open_engine_plan_that_tensorrt_refuses_has_its_words(build: Build) -> None:
-    artifact = build()
-    path = artifact.path("model.plan")
-    path.write_bytes(b"no plan")
-    files = {**artifact.manifest.files, "model.plan": describe(path)}
-    artifact = _change(artifact, files=files)
-
-    with pytest.raises(ArtifactError, match=r"refused model\.plan: ERROR: the plan is of another"):
-        _open(artifact)
-
-
-def test_open_engine_plan_with_other_outputs_is_refused(build: Build) -> None:
-    artifact = build()
-    artifact = _change(artifact, labels=artifact.manifest.labels[:4])
-
-    with pytest.raises(ArtifactError, match=r"the plan has .*\(-1, 5\).*expected .*\(-1, 4\)"):
-        _open(artifact)
-
-
-def test_open_engine_without_gpu_is_one_clear_error(doubles: Doubles, build: Build) -> None:
-    artifact = build()
-    doubles.cuda.devices = 0
-
-    with pytest.raises(RuntimeMissingError, match=r"no NVIDIA GPU can be used here: .*NoDevice"):
-        _open(artifact)
-
-
-def test_open_engine_gpu_that_nobody_can_name_is_one_clear_error(
-    build: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    artifact = build()
-    forget_importers(monkeypatch)
-    monkeypatch.setattr("measuring.gpu.gpu_at", {}.get)
-
-    with pytest.raises(RuntimeMissingError, match=r'pip install "stride\[gpu\]"'):
-        _open(artifact)
+    assert list(log.lines) == ["INFO: said at INFO", "ERROR: said at ERROR"]
+    assert log.errors() == "ERROR: said at ERROR"
+    for number in range(20_000):
+        log.log(log.WARNING, f"warning {number}")
+    assert len(log.lines) == 10_000
+    assert log.lines[-1] == "WARNING: warning 19999"
 
 
 def test_plan_is_built_from_a_graph_of_real_onnx(build: Build) -> None:
