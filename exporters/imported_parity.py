@@ -3,12 +3,15 @@
 import secrets
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exporters.onnx_original import OnnxOriginal
 from exporters.photographs import photographs
 from inference.artifact import Artifact
-from inference.engine import Engine
+from inference.engine import Engine, Pixels
 from inference.errors import ArtifactError, ParityError, RuntimeMissingError
 from inference.manifest import Manifest, Parity
 from inference.open_engine import open_unverified
@@ -34,13 +37,14 @@ def proved(
     kept: list[str] = []
     golden: list[Parity] = []
     fresh: list[Parity] = []
+    unseen = _unseen(original)
     for runtime in variant.runtimes:
         report(f"open: {variant.file} with {runtime}")
         try:
             engine, _ = open_unverified(draft, runtime=runtime)
             with closing(engine):
                 replayed = replay(engine, reference, bound=variant.parity.bound)
-                measured = _fresh(engine, original, variant.parity.bound)
+                measured = _compared(engine, unseen, variant.parity.bound)
             require((*replayed, *measured), what=f"{draft.manifest.id} on {runtime}")
         except RuntimeMissingError as error:
             report(f"verify: not on {runtime}: {error}")
@@ -60,23 +64,36 @@ def proved(
     return replace(draft.manifest, variants=(chosen,), parity=(*golden, *fresh))
 
 
-def _fresh(engine: Engine, original: OnnxOriginal, bound: float) -> list[Parity]:
-    """On pictures that the import has not seen: against the file, and a picture alone against
-    the same one in a batch."""
+@dataclass(frozen=True)
+class _Pictures:
+    """Pictures that the import has not seen, with the file's answers to them."""
+
+    what: str
+    pixels: Pixels
+    expected: NDArray[np.float64]
+
+
+def _unseen(original: OnnxOriginal) -> tuple[_Pictures, ...]:
     seed = secrets.randbits(32)
-    size = original.spec.size
-    pictures = {f"fresh pictures, seed {seed}": varied_pictures(FRESH, size, seed)}
+    fresh = varied_pictures(FRESH, original.spec.size, seed)
+    pictures = {f"fresh pictures, seed {seed}": fresh}
     real = photographs(original.spec)
     if real is not None:
         pictures["photographs"] = real
+    return tuple(
+        _Pictures(what, pixels, original.logits(pixels)) for what, pixels in pictures.items()
+    )
+
+
+def _compared(engine: Engine, pictures: tuple[_Pictures, ...], bound: float) -> list[Parity]:
+    """Against the file, and a picture alone against the same one in a batch."""
     parities: list[Parity] = []
-    for what, pixels in pictures.items():
-        together = infer_in_batches(engine, pixels, _BATCH)
-        expected = original.logits(pixels)
-        source = f"the file in float32, {what}"
-        parities.append(compare(together, expected, reference=source, bound=bound))
-        alone = infer_in_batches(engine, pixels, 1)
-        source = f"the engine itself in batches of {_BATCH}, {what}"
+    for unseen in pictures:
+        together = infer_in_batches(engine, unseen.pixels, _BATCH)
+        source = f"the file in float32, {unseen.what}"
+        parities.append(compare(together, unseen.expected, reference=source, bound=bound))
+        alone = infer_in_batches(engine, unseen.pixels, 1)
+        source = f"the engine itself in batches of {_BATCH}, {unseen.what}"
         parities.append(compare(alone, together, reference=source, bound=bound))
     return parities
 
