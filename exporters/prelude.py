@@ -26,6 +26,9 @@ def pixels_in(
     end = "Flatten" if output.rank == 4 else "Identity"
     last = helper.make_node(end, [_PREFIX + output.name], ["logits"])
     nodes = _needed([*before, *named.graph.node, last])
+    for node in nodes:  # exporters note source lines and paths of their machine
+        node.ClearField("doc_string")
+        node.ClearField("metadata_props")
     used = {name for node in nodes for name in node.input}
     constants = [*named.graph.initializer, *_constants(port, spec)]
     size = spec.size

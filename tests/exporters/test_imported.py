@@ -234,6 +234,17 @@ def test_import_of_a_graph_with_names_of_ours(imported: Import) -> None:
     engine.close()
 
 
+def test_import_drops_what_the_exporter_noted(imported: Import) -> None:
+    model = Foreign().model()
+    for node in model.graph.node:
+        node.doc_string = "File /home/somebody/net.py, line 7"
+        node.metadata_props.add(key="source", value="/home/somebody/net.py")
+
+    artifact = imported(model)
+
+    assert b"somebody" not in artifact.path("model.onnx").read_bytes()
+
+
 def test_import_again_replaces_and_other_weights_are_refused(imported: Import) -> None:
     first = imported(Foreign().model())
     again = imported(Foreign().model(), labels=tuple("abcdef"))
