@@ -9,6 +9,7 @@ processors that offer bfloat16 as a short cut.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnxruntime as ort  # type: ignore[import-untyped]
@@ -95,7 +96,19 @@ def _require_providers(providers: Providers) -> None:
     if missing:
         raise RuntimeMissingError(
             f"onnxruntime has no {' and no '.join(missing)} here, only {', '.join(available)}; "
-            'install it on a machine with an NVIDIA GPU with: pip install "stride[gpu]"'
+            f"{_advice()}"
         )
     if CUDA in providers:
         ort.preload_dlls()  # those that pip installed lie where no loader looks
+
+
+def _advice() -> str:
+    """The packages for processors and for GPUs have the same files, and the last one stays."""
+    try:
+        gpu_version = version("onnxruntime-gpu")
+    except PackageNotFoundError:
+        return 'install it on a machine with an NVIDIA GPU with: pip install "stride[gpu]"'
+    return (
+        "onnxruntime has overwritten onnxruntime-gpu; remove both and install the one: pip "
+        f"uninstall -y onnxruntime onnxruntime-gpu; pip install onnxruntime-gpu=={gpu_version}"
+    )

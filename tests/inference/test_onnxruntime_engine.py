@@ -67,6 +67,21 @@ def test_onnxruntime_without_the_provider_says_what_to_install(
         open_engine(write_convolution(tmp_path, "fp32"), runtime=runtime, device="cuda")
 
 
+def test_onnxruntime_that_overwrote_its_build_for_gpus_says_how_to_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip installs both side by side without a word."""
+    if CUDA in ort.get_available_providers():
+        pytest.skip(f"onnxruntime has {CUDA} here")
+    (tmp_path / "onnxruntime_gpu-1.31.1.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.31.1\n"
+    (tmp_path / "onnxruntime_gpu-1.31.1.dist-info" / "METADATA").write_text(metadata)
+    monkeypatch.syspath_prepend(tmp_path)
+    artifact = write_convolution(tmp_path / "artifacts", "fp32")
+    with pytest.raises(RuntimeMissingError, match=r"overwritten .*pip install onnxruntime-gpu==1"):
+        open_engine(artifact, runtime="onnxruntime", device="cuda")
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("runtime", PROVIDERS)
 def test_onnxruntime_on_a_gpu_answers_as_the_reference(tmp_path: Path, runtime: str) -> None:
