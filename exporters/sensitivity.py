@@ -20,7 +20,7 @@ from measuring.errors import CheckError
 
 BUDGET = 0.25
 # Of the bound: other pictures than those searched on may be worse.
-_SHARE_OF_BOUND = 0.7
+_SHARE_OF_BOUND = 0.8
 
 
 @dataclass(frozen=True)
