@@ -128,6 +128,8 @@ def _producer(graph: onnx.GraphProto, name: str) -> onnx.NodeProto | None:
 
 
 def _told(port: onnx.ValueInfoProto) -> str:
-    kind = TensorProto.DataType.Name(port.type.tensor_type.elem_type).lower()
+    number = port.type.tensor_type.elem_type
+    known = number in TensorProto.DataType.values()
+    kind = TensorProto.DataType.Name(number).lower() if known else f"type {number}"
     sizes = ", ".join("free" if d is None else str(d) for d in _dimensions(port))
     return f"{port.name} {kind} ({sizes})"

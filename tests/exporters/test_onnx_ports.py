@@ -48,6 +48,7 @@ def test_picture_input_leaves_weights_among_the_inputs_out() -> None:
     ("kind", "shape", "told"),
     [
         pytest.param(TensorProto.FLOAT16, [1, 3, 8, 8], r"float16 \(1, 3, 8, 8\), exp", id="half"),
+        pytest.param(99, [1, 3, 8, 8], r"images type 99 \(1, 3, 8, 8\)", id="no-type-at-all"),
         pytest.param(TensorProto.FLOAT, [1, 192], r"float \(1, 192\), expected", id="flat"),
         pytest.param(TensorProto.FLOAT, [1, 1, 8, 8], "nothing has three channels", id="grey"),
         pytest.param(TensorProto.FLOAT, ["N", "C", "H", "W"], "nothing has three", id="unknown"),
