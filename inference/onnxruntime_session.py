@@ -42,6 +42,8 @@ def open_session(path: Path, settings: SessionSettings) -> ort.InferenceSession:
     try:
         session = ort.InferenceSession(path, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors share no other base class.
+        if TENSORRT in settings.providers and "TensorRT libraries" in str(error):
+            raise _not_started(TENSORRT) from error
         raise ArtifactError(f"{path} cannot be opened by onnxruntime: {error}") from error
     if CPU not in settings.providers:
         require_placement(path, session, settings.providers)
@@ -53,10 +55,7 @@ def require_placement(path: Path, session: ort.InferenceSession, providers: Prov
     in silence; RuntimeMissingError if the first of them could not be started or runs nothing."""
     wanted = next(iter(providers))
     if wanted not in session.get_providers():
-        raise RuntimeMissingError(
-            f"onnxruntime has {wanted} and could not start it: expected a GPU, its driver and the "
-            'libraries that come with: pip install "stride[gpu]"'
-        )
+        raise _not_started(wanted)
     placed: dict[str, list[str]] = {}
     for part in session.get_provider_graph_assignment_info():
         placed.setdefault(part.ep_name, []).extend(node.op_type for node in part.get_nodes())
@@ -72,6 +71,13 @@ def require_placement(path: Path, session: ort.InferenceSession, providers: Prov
         raise ArtifactError(
             f"{path}: onnxruntime runs no part of it on {wanted}; choose another runtime"
         )
+
+
+def _not_started(provider: str) -> RuntimeMissingError:
+    return RuntimeMissingError(
+        f"onnxruntime has {provider} and could not start it: expected a GPU, its driver and the "
+        'libraries that come with: pip install "stride[gpu]"'
+    )
 
 
 def _options(settings: SessionSettings) -> ort.SessionOptions:
