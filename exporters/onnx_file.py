@@ -52,7 +52,7 @@ def read_onnx(path: Path) -> OnnxFile:
         onnx.checker.check_model(model)
         for tensor in _tensors(model):
             numpy_helper.to_array(tensor)  # the checker does not compare shapes with sizes
-    except (onnx.checker.ValidationError, OSError, ValueError, TypeError) as error:
+    except (onnx.checker.ValidationError, OSError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path} is not valid ONNX: {first_line(error)}") from error
     model = inliner.inline_local_functions(model) if model.functions else model
     return OnnxFile(path, _modern(path, model), digest.hexdigest())

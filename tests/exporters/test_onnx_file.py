@@ -202,6 +202,15 @@ def test_read_onnx_weights_of_another_size_than_their_shape(path: Path) -> None:
         read_onnx(path)
 
 
+def test_read_onnx_weights_of_a_type_that_does_not_exist(path: Path) -> None:
+    model = Foreign().model()
+    model.graph.initializer[0].data_type = 74
+    path.write_bytes(model.SerializeToString())
+
+    with pytest.raises(InputError, match="is not valid ONNX"):
+        read_onnx(path)
+
+
 def test_read_onnx_old_opset_is_converted(path: Path) -> None:
     onnx.save_model(Foreign(opset=6).model(), path)
 
