@@ -1,6 +1,7 @@
 """An ONNX graph as passes over it ask about it: who makes a tensor, who reads it, what is constant,
 how large it is."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +101,8 @@ def layer_name(node: NodeProto) -> str:
     """What a person calls the layer: the name of its weights, else of what it answers."""
     for name in node.input[1:2]:
         if name.endswith(".weight"):
-            return str(name).removesuffix(".weight").removeprefix("network.")
+            # The prelude and the rewrites wrap the network: "network.", "4.".
+            return re.sub(r"^(network|\d+)\.", "", str(name).removesuffix(".weight"))
     return str(node.output[0])
 
 
