@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 
 def measure(
-    artifacts: "Sequence[Artifact]", profiles: Path, *, schedule: "Schedule | None" = None
+    artifacts: "Sequence[Artifact]",
+    profiles: Path,
+    *,
+    quiet: bool = False,
+    schedule: "Schedule | None" = None,
 ) -> "tuple[Comparison, ...]":
-    """Times the artifacts, each network's against one another, prints a table for each network and
-    adds the comparisons to the machine's profile in `profiles`.
+    """Times the artifacts, each network's against one another, prints a table for each network
+    unless `quiet`, and adds the comparisons to the machine's profile in `profiles`.
 
     Raises InputError for a profile that is damaged or cannot be written, MissingError where no
     runtime can open the artifacts of a network.
@@ -28,16 +32,22 @@ def measure(
 
     machine = fingerprint()
     read_profile(profiles, machine)  # a damaged one is an error before minutes of measuring
+    report = _silent if quiet else print_step
     comparisons = []
     for same in _by_network(artifacts):
         measured = measure_runtimes(
-            same, machine.libraries, schedule=schedule or SCHEDULE, report=print_step
+            same, machine.libraries, schedule=schedule or SCHEDULE, report=report
         )
         path = add_comparison(profiles, machine, measured.comparison)
-        _print(measured)
-        print_step(f"profile: {path}")
+        if not quiet:
+            _print(measured)
+        report(f"profile: {path}")
         comparisons.append(measured.comparison)
     return tuple(comparisons)
+
+
+def _silent(step: str) -> None:
+    """For scripts."""
 
 
 def _by_network(artifacts: "Sequence[Artifact]") -> "list[list[Artifact]]":

@@ -51,3 +51,11 @@ def test_measure_with_a_damaged_profile_measures_nothing(
     with pytest.raises(InputError, match="the profile is damaged"):
         measure([write_convolution(tmp_path / "artifacts", "fp32")], tmp_path, schedule=BRIEF)
     assert capsys.readouterr() == ("", "")
+
+
+def test_measure_quietly_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (comparison,) = measure(
+        [write_convolution(tmp_path, "fp32")], tmp_path / "profiles", quiet=True, schedule=BRIEF
+    )
+    assert comparison.timings
+    assert capsys.readouterr() == ("", "")
