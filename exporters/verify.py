@@ -4,10 +4,11 @@ import secrets
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 
 from exporters.original import Original
-from inference.engine import Engine, Pixels
+from inference.engine import Engine, Logits, Pixels
 from inference.manifest import Parity, Precision
 from inference.parity import compare, infer_in_batches
 from measuring.pictures import varied_pictures
@@ -35,7 +36,8 @@ def verify_export(
     photographs: Pixels | None = None,
 ) -> Verification:
     """Compares `engine` with the original in float32 and float64 on fresh varied pictures, and
-    with itself: a picture alone and in a batch. `photographs` (N, size, size, 3) are compared too.
+    with itself: a picture alone, and anywhere in a batch of any size. `photographs`
+    (N, size, size, 3) are compared too.
 
     Judges nothing: `Parity.holds` does, and `inference.parity.require` raises.
     """
@@ -51,7 +53,20 @@ def verify_export(
             expected = original.logits(pixels, dtype)
             source = f"original in {name}, {what}"
             parities.append(judged(together, expected, reference=source))
-        alone = infer_in_batches(engine, pixels, 1)
         source = f"the engine itself in batches of {_BATCH}, {what}"
-        parities.append(judged(alone, together, reference=source))
+        others = (infer_in_batches(engine, pixels, 1), _scattered(engine, pixels, seed))
+        parities += [judged(other, together, reference=source) for other in others]
     return Verification(seed, tuple(parities))
+
+
+def _scattered(engine: Engine, pixels: Pixels, seed: int) -> Logits:
+    """The same pictures in a drawn order: half of them in one batch, then in batches of drawn
+    sizes. Logits in the pictures' own order."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    order = rng.permutation(len(pixels))
+    cuts = np.cumsum([len(order) // 2, *rng.integers(1, _BATCH, len(order))])
+    parts = np.split(order, cuts[cuts < len(order)])
+    answers = [infer_in_batches(engine, pixels[part], len(part)) for part in parts]
+    logits = np.concatenate(answers)
+    logits[order] = logits.copy()
+    return logits

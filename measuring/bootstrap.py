@@ -79,6 +79,29 @@ def interval(
     return Interval(statistic(timed.samples), low, high, resampling.confidence)
 
 
+def clustered_interval(
+    values: NDArray[np.float64], clusters: NDArray[np.int64], *, resampling: Resampling = _USUAL
+) -> Interval:
+    """The interval of the mean of `values` (N,), of which those with the same number in `clusters`
+    (N,) have one origin: whole origins are drawn, since what comes of one is alike.
+
+    Raises InputError for fewer than two origins or for shapes that differ.
+    """
+    if values.shape != clusters.shape or values.ndim != 1:
+        raise InputError(
+            f"bootstrap: {values.shape} values in {clusters.shape} clusters, expected one number "
+            "of a cluster for each value"
+        )
+    _, origin = np.unique(clusters, return_inverse=True)
+    sums, counts = np.bincount(origin, values), np.bincount(origin)
+    drawn = [
+        float(sums[choice].sum() / counts[choice].sum())
+        for choice in _choices(len(counts), resampling)
+    ]
+    low, high = _bounds(drawn, resampling)
+    return Interval(float(np.mean(values)), low, high, resampling.confidence)
+
+
 def paired_ratio(
     numerator: Timed,
     denominator: Timed,
@@ -115,7 +138,7 @@ def _choices(count: int, resampling: Resampling) -> Iterator[NDArray[np.int64]]:
     """As many block numbers as there are blocks, drawn with replacement, again and again."""
     if count < 2:
         raise InputError(
-            f"bootstrap: samples from {count} block(s), expected two or more, better twenty"
+            f"bootstrap: samples from {count} block(s) or origin(s), expected two or more, better twenty"
         )
     rng = np.random.Generator(np.random.PCG64(resampling.seed))
     for _ in range(resampling.resamples):

@@ -40,12 +40,13 @@ def original(tiny_network: nn.Module) -> Original:
 
 def test_verify_export_compares_with_both_precisions_and_itself(original: Original) -> None:
     verification = verify_export(Eager(original), original, bound=1e-5, seed=7)
-    in_float32, in_float64, itself = verification.parities
+    in_float32, in_float64, itself, scattered = verification.parities
     assert in_float32.reference == "original in float32, fresh pictures, seed 7"
     assert in_float32.max_abs_dlogit == 0.0
     assert in_float64.reference == "original in float64, fresh pictures, seed 7"
     assert 0.0 < in_float64.max_abs_dlogit < 1e-5
     assert itself.reference.startswith("the engine itself in batches of 8")
+    assert scattered.max_abs_dlogit < 1e-5
     assert all(p.holds and p.images == FRESH for p in verification.parities)
     assert in_float64.distinct_top1 is not None
     assert in_float64.distinct_top1 > 1
@@ -59,7 +60,7 @@ def test_verify_export_draws_other_pictures_each_time(original: Original) -> Non
 
 def test_verify_export_finds_other_answers(original: Original) -> None:
     engine = Eager(original, lambda logits: logits + np.float32(0.01))
-    in_float32, in_float64, itself = verify_export(engine, original, bound=1e-3).parities
+    in_float32, in_float64, itself, _ = verify_export(engine, original, bound=1e-3).parities
     assert not in_float32.holds
     assert not in_float64.holds
     assert itself.holds
@@ -67,19 +68,33 @@ def test_verify_export_finds_other_answers(original: Original) -> None:
 
 def test_verify_export_finds_answers_that_depend_on_the_batch(original: Original) -> None:
     engine = Eager(original, lambda logits: logits + np.float32(len(logits) == 1))
-    in_float32, _, itself = verify_export(engine, original, bound=1e-3).parities
+    in_float32, _, itself, _ = verify_export(engine, original, bound=1e-3).parities
     assert in_float32.holds
     assert itself.max_abs_dlogit == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("place", [1, 9])
+def test_verify_export_finds_answers_that_depend_on_the_place_in_a_batch(
+    original: Original, place: int
+) -> None:
+    def disturb(logits: Logits) -> Logits:
+        changed = logits.copy()
+        changed[place : place + 1] += np.float32(1.0)
+        return changed
+
+    scattered = verify_export(Eager(original, disturb), original, bound=1e-3, seed=3).parities[-1]
+    assert scattered.max_abs_dlogit == pytest.approx(1.0, abs=1e-4)
 
 
 def test_verify_export_takes_photographs_too(original: Original) -> None:
     real = photographs(SPEC)
     assert real is not None
     parities = verify_export(Eager(original), original, bound=1e-5, photographs=real).parities
-    assert [p.images for p in parities] == [FRESH] * 3 + [len(real)] * 3
-    assert [p.reference for p in parities[3:]] == [
+    assert [p.images for p in parities] == [FRESH] * 4 + [len(real)] * 4
+    assert [p.reference for p in parities[4:]] == [
         "original in float32, photographs",
         "original in float64, photographs",
+        "the engine itself in batches of 8, photographs",
         "the engine itself in batches of 8, photographs",
     ]
     assert all(p.holds for p in parities)

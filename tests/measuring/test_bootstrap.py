@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
-from measuring.bootstrap import Ratio, Resampling, interval, mean, median, paired_ratio
+from measuring.bootstrap import (
+    Ratio,
+    Resampling,
+    clustered_interval,
+    interval,
+    mean,
+    median,
+    paired_ratio,
+)
 from measuring.errors import InputError
 from measuring.timing import Timed
 
@@ -107,3 +115,36 @@ def test_resampling_without_sense_is_refused() -> None:
         Resampling(10)
     with pytest.raises(InputError, match=r"confidence is 1\.0"):
         Resampling(confidence=1.0)
+
+
+def test_clustered_interval_of_single_values_is_the_plain_bootstrap() -> None:
+    values = np.random.default_rng(0).normal(1.0, 1.0, 400)
+    interval = clustered_interval(values, np.arange(400))
+    assert interval.estimate == pytest.approx(values.mean())
+    # The standard error is 1/20, and 95 % lie within 1.96 of it.
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 / 20, rel=0.15)
+
+
+def test_clustered_interval_counts_origins_not_values() -> None:
+    """A hundred equal values of each of 25 origins tell as much as one of each."""
+    origins = np.random.default_rng(1).normal(0.0, 1.0, 25)
+    one, many = (
+        clustered_interval(np.repeat(origins, times), np.repeat(np.arange(25), times))
+        for times in (1, 100)
+    )
+    assert (many.low, many.high) == pytest.approx((one.low, one.high))
+
+
+def test_clustered_interval_weighs_origins_by_their_values() -> None:
+    interval = clustered_interval(np.array([1.0, 1.0, 1.0, 0.0]), np.array([3, 3, 3, 9]))
+    assert (interval.estimate, interval.low, interval.high) == (0.75, 0.0, 1.0)
+
+
+def test_clustered_interval_of_one_origin_is_refused() -> None:
+    with pytest.raises(InputError, match=r"1 block\(s\) or origin\(s\), expected two or more"):
+        clustered_interval(np.ones(9), np.zeros(9, np.int64))
+
+
+def test_clustered_interval_of_other_shapes_is_refused() -> None:
+    with pytest.raises(InputError, match=r"\(3,\) values in \(2,\) clusters"):
+        clustered_interval(np.ones(3), np.zeros(2, np.int64))
