@@ -138,7 +138,8 @@ def _choices(count: int, resampling: Resampling) -> Iterator[NDArray[np.int64]]:
     """As many block numbers as there are blocks, drawn with replacement, again and again."""
     if count < 2:
         raise InputError(
-            f"bootstrap: samples from {count} block(s) or origin(s), expected two or more, better twenty"
+            f"bootstrap: samples from {count} block(s) or origin(s), expected two or more, "
+            "better twenty"
         )
     rng = np.random.Generator(np.random.PCG64(resampling.seed))
     for _ in range(resampling.resamples):
