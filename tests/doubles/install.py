@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -41,6 +42,7 @@ def install_doubles(patch: pytest.MonkeyPatch, major: int) -> Doubles:
     root, bindings = ModuleType("cuda"), ModuleType("cuda.bindings")
     vars(bindings)["runtime"] = cuda
     for module in (trt, cuda, root, bindings):
+        module.__spec__ = ModuleSpec(module.__name__, None)  # others look for it
         patch.setitem(sys.modules, module.__name__, module)
     forget_importers(patch)
     patch.setattr("measuring.gpu.gpu_at", lambda bus: GPU if bus == "0000:1B:00.0" else None)
