@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,13 @@ from commands import options
 from commands.order import Order
 
 if TYPE_CHECKING:
+    from exporters.source import Source
     from inference.artifact import Artifact
+    from inference.manifest import Format, Precision
+    from measuring.errors import StrideError
     from models import Loaded
 
+Made = tuple["Artifact", float]
 Report = Callable[[str], None]
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -36,19 +40,32 @@ _WEIGHTS = {"pretrained": "the published weights", "untrained": "weights that ne
     "formats",
     default="onnx",
     show_default=True,
-    metavar="onnx,torch",
+    metavar="onnx,torch,tensorrt",
     callback=options.comma_separated,
-    help="Formats to write.",
+    help="Formats to write. A TensorRT plan is built on the GPU that will run it.",
 )
 @click.option(
     "--precision",
     "precisions",
     default="fp32",
     show_default=True,
-    metavar="fp32",
+    metavar="fp32,fp16,bf16,int8",
     callback=options.comma_separated,
-    help="Arithmetic they compute in.",
+    help="Arithmetic they compute in: an artifact each.",
 )
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Pictures like those that will be classified, to find the scales of int8 on. "
+    "Without it, generated ones.",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["auto"]),
+    help="auto: measure the installed runtimes on this machine, and record the fastest.",
+)
+@options.profiles
 @click.option("--name", help="Name of the artifact, instead of the network's.")
 @click.option(
     "--labels",
@@ -68,7 +85,7 @@ _WEIGHTS = {"pretrained": "the published weights", "untrained": "weights that ne
 )
 @options.repository
 @options.as_json
-def command(quiet: bool, as_json: bool, **values: Any) -> None:
+def command(quiet: bool, as_json: bool, runtime: str | None, profiles: Path, **values: Any) -> None:
     """Export networks to artifacts, verified before they exist.
 
     An artifact holds the converted network (pixels in, logits out), golden pictures with the
@@ -76,22 +93,25 @@ def command(quiet: bool, as_json: bool, **values: Any) -> None:
 
     \b
     stride export fasternet_t0 mobilenet_v2 shufflenet_v2_x1_0
+    stride export mobilenet_v2 --precision fp32,int8 --runtime auto
     stride export mobilenet_v2 --weights mine.safetensors --name mine
     """
     from commands.output import print_json, print_step, print_table
 
     order = _order(**values)
-    report = _silent if quiet else print_step
-    made = [artifact for network in order.networks
-            for artifact in _export(network, order, report)]  # fmt: skip
+    made, failures = _export_all(order, _silent if quiet else print_step)
+    comparisons = _measured(made, runtime, profiles, quiet=quiet or as_json)
     if as_json:
-        print_json({"artifacts": [_document(artifact, seconds) for artifact, seconds in made]})
-    if quiet or as_json:
-        return
-    columns = ("artifact", "weights", ">classes", ">MB", ">max |dlogit|", ">bound", ">s")
-    print_table(columns, [_row(artifact, seconds) for artifact, seconds in made])
-    serve = shlex.join(("stride", "serve", "--repository", str(order.repository)))
-    click.echo(f"Serve them: {serve}", err=True)
+        failed = [str(failure) for failure in failures]
+        artifacts = [_document(artifact, seconds) for artifact, seconds in made]
+        print_json({"artifacts": artifacts, "failed": failed, "measured": comparisons})
+    elif made and not quiet:
+        columns = ("artifact", "weights", ">classes", ">MB", ">max |dlogit|", ">bound", ">s")
+        print_table(columns, [_row(artifact, seconds) for artifact, seconds in made])
+        serve = shlex.join(("stride", "serve", "--repository", str(order.repository)))
+        click.echo(f"Serve them: {serve}", err=True)
+    if failures:
+        raise failures[0]
 
 
 def _order(networks: tuple[str, ...], input_spec: Path | None, **values: Any) -> Order:
@@ -104,36 +124,69 @@ def _order(networks: tuple[str, ...], input_spec: Path | None, **values: Any) ->
     return order
 
 
-def _export(network: str, order: Order, report: Report) -> "list[tuple[Artifact, float]]":
-    """The artifacts of one network, with the seconds each took."""
+def _export_all(order: Order, report: Report) -> "tuple[list[Made], list[StrideError]]":
+    """Every artifact of the order, with the seconds it took; one that fails does not keep the
+    others from being made."""
+    from measuring.errors import StrideError
+
+    made: list[Made] = []
+    failures: list[StrideError] = []
+    for network in order.networks:
+        try:
+            source = _load(network, order, report)
+        except StrideError as error:
+            failures.append(_told(error, network, failures, report))
+            continue
+        for format_ in order.formats:
+            for precision in order.precisions:
+                started = time.perf_counter()
+                try:
+                    artifact = _export(source, order, format_, precision)
+                except StrideError as error:
+                    what = f"{network} in {format_} {precision}"
+                    failures.append(_told(error, what, failures, report))
+                else:
+                    made.append((artifact, time.perf_counter() - started))
+    return made, failures
+
+
+def _told(
+    error: "StrideError", what: str, before: "list[StrideError]", report: Report
+) -> "StrideError":
+    """The first failure ends the command and is printed there, the others are told as they come."""
+    if before:
+        report(f"failed: {what}: {error}")
+    return error
+
+
+def _export(
+    source: "Source", order: Order, format_: "Format", precision: "Precision"
+) -> "Artifact":
     from exporters.export import export
 
-    started = time.perf_counter()
-    loaded = _load(network, order, report)
-    made = []
-    for format_ in order.formats:
-        for precision in order.precisions:
-            artifact = export(
-                loaded,
-                network_name=network,
-                artifact_name=order.artifact_name(network),
-                format=format_,
-                precision=precision,
-                repository=order.repository,
-                report=report,
-            )
-            made.append((artifact, time.perf_counter() - started))
-            started = time.perf_counter()
-    return made
+    return export(
+        source,
+        artifact_name=order.artifact_name(source.network),
+        format=format_,
+        precision=precision,
+        repository=order.repository,
+    )
 
 
-def _load(network: str, order: Order, report: Report) -> "Loaded":
+def _load(network: str, order: Order, report: Report) -> "Source":
+    from exporters.calibration_pictures import calibration_pictures
+    from exporters.source import Source
     from models import load
 
     report(f"load: {_WEIGHTS.get(order.weights, order.weights)} of {network}")
     loaded = load(network, order.weights, labels=order.labels, input_spec=order.input_spec)
     report(f"preprocess: {_preprocessing(loaded)}")
-    return loaded
+    return Source(
+        loaded,
+        network,
+        calibration=lambda: calibration_pictures(order.calibration, loaded.input_spec, report),
+        report=report,
+    )
 
 
 def _preprocessing(loaded: "Loaded") -> str:
@@ -143,6 +196,20 @@ def _preprocessing(loaded: "Loaded") -> str:
     if loaded.input_spec_source == "given":
         return f"{what}, as --input-spec says"
     return f"{what}, as {loaded.input_spec_source}"
+
+
+def _measured(
+    made: "Sequence[Made]", runtime: str | None, profiles: Path, *, quiet: bool
+) -> list[dict[str, Any]]:
+    """What `--runtime auto` found, as plain data; nothing where it was not asked for."""
+    if runtime is None or not made:
+        return []
+    from dataclasses import asdict
+
+    from commands.measure_runtimes import measure
+
+    found = measure([artifact for artifact, _ in made], profiles, quiet=quiet)
+    return [asdict(comparison) for comparison in found]
 
 
 def _silent(step: str) -> None:

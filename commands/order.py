@@ -28,6 +28,7 @@ class Order:
     labels: Path | None
     input_spec: "InputSpec | None"
     repository: Path
+    calibration: Path | None = None
 
     def artifact_name(self, network: str) -> str:
         """The name given, else the network's."""
@@ -35,7 +36,7 @@ class Order:
 
     def check(self) -> None:
         """Raises InputError for a word that is wrong and for words that contradict each other."""
-        from exporters.formats import exporter_for
+        from exporters.formats import recipes_for
         from inference.artifact import artifact_id
         from models import names, sketch
 
@@ -48,9 +49,10 @@ class Order:
             sketch(network)  # raises, with the names
         for format_ in self.formats:
             for precision in self.precisions:
-                exporter_for(format_, precision)
+                recipes_for(format_, precision)
                 artifact_id(self.artifact_name(self.networks[0]), format_, precision)
         _check_labels(self.labels, self.weights)
+        _check_calibration(self.calibration, self.precisions)
         _check_writable(self.repository)
 
 
@@ -62,6 +64,21 @@ def _check_labels(labels: Path | None, weights: str) -> None:
     if labels is not None:
         read_labels(
             labels, classes=IMAGENET_CLASSES if weights in (PRETRAINED, UNTRAINED) else None
+        )
+
+
+def _check_calibration(folder: Path | None, precisions: "tuple[Precision, ...]") -> None:
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise InputError(
+            f"--calibration {folder} is no folder, expected one with pictures like those that "
+            "will be classified"
+        )
+    if "int8" not in precisions:
+        raise InputError(
+            f"--calibration {folder} is for int8, received --precision {','.join(precisions)}; "
+            "add int8, or leave it out"
         )
 
 

@@ -1,47 +1,78 @@
-"""The formats that can be written: one row each."""
+"""The files that an artifact of each format and precision is made of: one row each."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from torch import nn
-
-from exporters.onnx_export import write_onnx
-from exporters.torch_export import write_torch
+from exporters.quantise import SCHEMES
+from exporters.tensorrt_plan import PLAN
 from inference.manifest import Format, Precision
 from measuring.errors import InputError
-from measuring.input_spec import InputSpec
 
-Write = Callable[[Path, nn.Module, InputSpec], None]
+ANYWHERE = ("cpu", "cuda")
+# What every graph is rewritten with, whoever runs it.
+PLAIN = ("fold_batch_norms", "pool_by_rows")
+# What pays on the processor: docs/rewrites.md has the figures.
+FOR_ONNXRUNTIME = (*PLAIN, "shuffle_free_aligned", "scale_in_stem", "mean_in_stem")
+FOR_OPENVINO = (*PLAIN, "shuffle_free", "transpose_last")
+FOR_INT8 = (*PLAIN, "shuffle_free", "scale_in_stem", "mean_in_stem")
 
 
 @dataclass(frozen=True)
-class Exporter:
-    """`file`: what `write` makes; `runtimes`: what opens it; `folds`: whether BatchNorms go into
-    the layers before them first; `precisions`: in which arithmetic it can be made."""
+class Recipe:
+    """One file: what opens it, where, and how it is made. `features`: of the processor, any one
+    suffices; `rewrites`: rows of REWRITES, those that apply are applied; `scheme`: row of SCHEMES
+    for int8."""
 
     file: str
-    write: Write
     runtimes: tuple[str, ...]
-    folds: bool
-    precisions: tuple[Precision, ...] = ("fp32",)
+    rewrites: tuple[str, ...] = PLAIN
+    devices: tuple[str, ...] = ANYWHERE
+    features: tuple[str, ...] = ()
+    scheme: str = ""
 
 
-EXPORTERS: dict[Format, Exporter] = {
-    "onnx": Exporter("model.onnx", write_onnx, ("onnxruntime",), folds=True),
-    # Eager PyTorch is the unaided baseline, and the file keeps the published keys.
-    "torch": Exporter("model.safetensors", write_torch, ("torch",), folds=False),
+def _int8(scheme: str, rewrites: tuple[str, ...]) -> Recipe:
+    row = SCHEMES[scheme]
+    return Recipe(row.file, row.runtimes, rewrites, row.devices, row.features, scheme)
+
+
+_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
+# Eager PyTorch is the unaided baseline, and the file keeps the published keys.
+_TORCH = (Recipe("model.safetensors", ("torch",), rewrites=()),)
+_TENSORRT = Recipe(PLAN, ("tensorrt",), devices=("cuda",))
+
+RECIPES: dict[tuple[Format, Precision], tuple[Recipe, ...]] = {
+    ("onnx", "fp32"): (
+        Recipe("model.onnx", ("onnxruntime",), FOR_ONNXRUNTIME),
+        Recipe("openvino.onnx", ("openvino",), FOR_OPENVINO, ("cpu",)),
+    ),
+    ("onnx", "fp16"): (Recipe("model.onnx", ("onnxruntime",)),),
+    ("onnx", "bf16"): (Recipe("model.onnx", ("openvino",), FOR_OPENVINO, ("cpu",), _BFLOAT16),),
+    ("onnx", "int8"): (
+        _int8("vnni", FOR_INT8),
+        _int8("vnni-ort", FOR_INT8),
+        _int8("reduced", FOR_INT8),
+        _int8("symmetric", PLAIN),
+    ),
+    ("torch", "fp32"): _TORCH,
+    ("torch", "fp16"): _TORCH,
+    ("torch", "bf16"): _TORCH,
+    ("tensorrt", "fp32"): (_TENSORRT,),
+    ("tensorrt", "fp16"): (_TENSORRT,),
+    ("tensorrt", "int8"): (Recipe(PLAN, ("tensorrt",), devices=("cuda",), scheme="symmetric"),),
 }
 
 
-def exporter_for(format: Format, precision: Precision) -> Exporter:  # noqa: A002  (the domain's word)
-    """Raises InputError for a format or precision that cannot be made."""
-    if format not in EXPORTERS:
-        raise InputError(f"format {format!r}: expected one of {', '.join(EXPORTERS)}")
-    exporter = EXPORTERS[format]
-    if precision not in exporter.precisions:
+def recipes_for(format: Format, precision: Precision) -> tuple[Recipe, ...]:  # noqa: A002  (the domain's word)
+    """In the order in which an engine takes the first that fits.
+
+    Raises InputError for a format or precision that cannot be made.
+    """
+    formats = list(dict.fromkeys(row for row, _ in RECIPES))
+    if format not in formats:
+        raise InputError(f"format {format!r}: expected one of {', '.join(formats)}")
+    if (format, precision) not in RECIPES:
+        able = [row for of, row in RECIPES if of == format]
         raise InputError(
-            f"precision {precision!r} of format {format}: "
-            f"expected one of {', '.join(exporter.precisions)}"
+            f"precision {precision!r} of format {format}: expected one of {', '.join(able)}"
         )
-    return exporter
+    return RECIPES[format, precision]

@@ -17,6 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": {"measuring"},
     "exporters": {"models", "inference", "measuring"},
     "service": {"inference", "measuring"},
+    "benchmarks": {"models", "inference", "exporters", "measuring"},
     "demo": {"measuring"},
     "commands": {"models", "inference", "exporters", "service", "demo", "measuring"},
 }
@@ -26,7 +27,11 @@ LIBRARIES = {
     "fastapi", "httptools", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino", "orjson",
     "PIL", "prometheus_client", "safetensors", "tensorrt", "torch", "urllib3", "uvicorn", "uvloop",
 }  # fmt: skip
-HEAVY = {"torch": {"models", "exporters"}, "fastapi": {"service"}, "uvicorn": {"service"}}
+HEAVY = {
+    "torch": {"models", "exporters", "benchmarks"},
+    "fastapi": {"service"},
+    "uvicorn": {"service"},
+}
 TORCH_FILES = {
     "inference/torch_network.py",
     "inference/torch_engine.py",

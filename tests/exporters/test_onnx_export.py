@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from exporters.rewrites.fold import fold
 from exporters.onnx_export import write_onnx
+from exporters.rewrites.fold import fold
 from measuring.errors import InputError
 from measuring.input_spec import InputSpec
 from measuring.pictures import varied_pictures

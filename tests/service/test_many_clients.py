@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporters.export import export
+from exporters.source import Source
 from measuring.pictures import varied_pictures
 from models import load
 from tests.service.client import Client, encode
@@ -21,8 +22,7 @@ NETWORK = "shufflenet_v2_x0_5"
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     repository = tmp_path_factory.mktemp("artifacts")
     export(
-        load(NETWORK, "untrained"),
-        network_name=NETWORK,
+        Source(load(NETWORK, "untrained"), NETWORK),
         artifact_name=NETWORK,
         format="onnx",
         precision="fp32",

@@ -1,0 +1,116 @@
+"""Writes the file of a recipe: a graph in the precision asked for, weights, or a plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import ModelProto
+
+from exporters.formats import Recipe
+from exporters.half import to_half
+from exporters.quantise import SCHEMES
+from exporters.sensitivity import Layer, quantise_within, worst_layer
+from exporters.source import Graph32, Source
+from exporters.tensorrt_plan import BUILD_LOG, write_plan
+from exporters.torch_export import write_torch
+from inference.engine import Pixels
+from inference.manifest import Format, Precision
+from measuring.pictures import varied_pictures
+
+_SEARCHED = 32  # pictures that int8 layers are chosen on, other ones than those calibrated on
+_SEARCH_SEED = 1
+# torch files hold the weights as they are computed with.
+_DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+}
+
+WorstLayer = Callable[[Pixels], tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """`files`: the one that is opened, and what else lies beside it; `rewrites`: those applied;
+    `kept`: layers of an int8 file that stay in float; `bound_to`: the machine it can only run on;
+    `worst`: where it departs most, for a file that fails."""
+
+    files: tuple[str, ...]
+    rewrites: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    bound_to: dict[str, str] = field(default_factory=dict)
+    worst: WorstLayer | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is written, and within which |dlogit| of the original it has to answer."""
+
+    directory: Path
+    format: Format
+    precision: Precision
+    bound: float
+
+
+def write_file(target: Target, recipe: Recipe, source: Source) -> Written:
+    """Raises InputError for a network that cannot be exported or lies outside what the precision
+    can hold, CheckError for one that int8 changes too much, MissingError without what a plan is
+    built with."""
+    if target.format == "torch":
+        return _write_weights(target, recipe, source)
+    graph = source.graph(recipe.rewrites)
+    model, kept = _in_precision(target, recipe, graph, source)
+    worst = None if model is graph.model else _worst_of(graph.model, model)
+    if target.format == "tensorrt":
+        return _write_plan(target, graph, model, kept)
+    onnx.save_model(model, target.directory / recipe.file)
+    return Written((recipe.file,), graph.rewrites, kept, worst=worst)
+
+
+def _in_precision(
+    target: Target, recipe: Recipe, graph: Graph32, source: Source
+) -> tuple[ModelProto, tuple[str, ...]]:
+    if target.precision == "fp16":
+        return to_half(graph.model, source.ranges(graph)), ()
+    if target.precision != "int8":
+        return graph.model, ()
+    pictures = varied_pictures(_SEARCHED, source.loaded.input_spec.size, _SEARCH_SEED)
+    ranges = source.ranges(graph)
+    quantised = quantise_within(
+        graph.model, ranges, SCHEMES[recipe.scheme], pictures=pictures, bound=target.bound
+    )
+    source.report(f"quantise: {recipe.file}, {_kept(quantised.kept)}")
+    return quantised.model, tuple(layer.name for layer in quantised.kept)
+
+
+def _kept(layers: tuple[Layer, ...]) -> str:
+    if not layers:
+        return "all layers in int8"
+    names = ", ".join(layer.name for layer in layers)
+    share = sum(layer.macs for layer in layers)
+    return f"all layers in int8 but {len(layers)} ({share:.0%} of the arithmetic): {names}"
+
+
+def _write_weights(target: Target, recipe: Recipe, source: Source) -> Written:
+    dtype = _DTYPES[target.precision]
+    write_torch(target.directory / recipe.file, source.loaded.network, dtype)
+    return Written((recipe.file,))
+
+
+def _write_plan(
+    target: Target, graph: Graph32, model: ModelProto, kept: tuple[str, ...]
+) -> Written:
+    typed = target.directory / "typed.onnx"
+    onnx.save_model(model, typed)
+    try:
+        bound_to = write_plan(target.directory, typed)
+    finally:
+        typed.unlink()
+    files = ("model.plan", BUILD_LOG)
+    return Written(files, graph.rewrites, kept, bound_to, _worst_of(graph.model, model))
+
+
+def _worst_of(model: ModelProto, low: ModelProto) -> WorstLayer:
+    return lambda pictures: worst_layer(model, low, pictures)
