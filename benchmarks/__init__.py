@@ -1,0 +1,1 @@
+"""Offline measurement on this machine, apart from any service."""
