@@ -1,5 +1,5 @@
 # make demo and make test need nothing but Python 3.11+ and make: both set themselves up.
-.PHONY: setup demo test check format clean
+.PHONY: setup demo test test-full check format clean
 .DEFAULT_GOAL := demo
 
 setup: .venv/.installed
@@ -12,6 +12,10 @@ demo: setup
 
 test: check
 	.venv/bin/python -m pytest
+
+# Every network at its own size in every precision, besides: an hour or two.
+test-full: check
+	.venv/bin/python -m pytest -m "full or not full"
 
 check: setup
 	.venv/bin/ruff check .

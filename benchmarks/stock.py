@@ -101,7 +101,8 @@ def _opened(artifact: Artifact, threads: int) -> Iterator[dict[str, Infer]]:
     """Every runtime that opens the artifact on the processor, its golden pictures replayed."""
     with ExitStack() as stack:
         ways: dict[str, Infer] = {}
-        for runtime in dict.fromkeys(choice.runtime for choice in fitting(artifact)):
+        here = [choice.runtime for choice in fitting(artifact) if choice.device == "cpu"]
+        for runtime in dict.fromkeys(here):
             try:
                 engine = open_engine(artifact, runtime=runtime, threads=threads)
             except RuntimeMissingError:
