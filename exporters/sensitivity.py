@@ -18,9 +18,9 @@ from inference.manifest import Parity
 from inference.parity import compare
 from measuring.errors import CheckError
 
-BUDGET = 0.25
+BUDGET = 0.5
 # Of the bound: other pictures than those searched on may be worse.
-_SHARE_OF_BOUND = 0.8
+_SHARE_OF_BOUND = 0.9
 
 
 @dataclass(frozen=True)
