@@ -15,7 +15,7 @@ from exporters.onnx_graph import Graph, layer_name, read_graph
 from exporters.quantise import Scheme, pool_once, quantise
 from inference.engine import Pixels
 from inference.manifest import Parity
-from inference.parity import compare
+from inference.parity import bound_from, compare
 from measuring.errors import CheckError
 
 BUDGET = 0.5
@@ -37,12 +37,14 @@ class Layer:
 @dataclass(frozen=True)
 class Quantised:
     """The int8 graph; `kept`: the layers in float, worst first; `parity`: against the float32
-    graph on the pictures searched on; `rounds`: graphs that were tried."""
+    graph on the pictures searched on; `rounds`: graphs that were tried; `bound`: what an engine
+    that runs it as it ran here keeps within, on these pictures and others."""
 
     model: ModelProto
     kept: tuple[Layer, ...]
     parity: Parity
     rounds: int
+    bound: float
 
     @property
     def share(self) -> float:
@@ -163,7 +165,7 @@ class _Search:
             bound=_SHARE_OF_BOUND * self._bound,
             precision="int8",
         )
-        return Quantised(low, kept, parity, self.rounds)
+        return Quantised(low, kept, parity, self.rounds, bound_from(parity.distance, self._bound))
 
     def _logits(self, model: ModelProto) -> NDArray[np.float32]:
         session = open_on_cpu(model)

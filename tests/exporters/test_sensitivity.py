@@ -50,6 +50,7 @@ def test_wide_bound_keeps_nothing(tiny: ModelProto, ranges: Ranges) -> None:
     found = quantise_within(tiny, ranges, SCHEMES["vnni"], pictures=PICTURES, bound=1.0)
     assert (found.kept, found.rounds, found.share) == ((), 1, 0.0)
     assert found.parity.holds
+    assert found.bound == 2.0 * found.parity.distance < 1.0
 
 
 def test_narrow_bound_keeps_the_noisiest_layers(tiny: ModelProto, ranges: Ranges) -> None:

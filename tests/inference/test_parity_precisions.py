@@ -6,7 +6,15 @@ from numpy.typing import NDArray
 
 from inference.errors import ParityError
 from inference.manifest import Precision
-from inference.parity import TOLERANCES, bound_for, compare, replay, require, spread
+from inference.parity import (
+    TOLERANCES,
+    bound_for,
+    bound_from,
+    compare,
+    replay,
+    require,
+    spread,
+)
 from inference.reference import Reference
 
 Logits = NDArray[np.float64]
@@ -116,3 +124,8 @@ def test_replay_refuses_a_bound_wider_than_its_precision_needs() -> None:
     together, alone = replay(Zeros(), reference, bound=0.5, precision="int8")
     assert not together.holds
     assert not alone.holds
+
+
+def test_bound_of_a_file_follows_what_was_measured_up_to_its_precision() -> None:
+    assert bound_from(0.05, 0.35) == pytest.approx(0.1)
+    assert bound_from(0.3, 0.35) == 0.35
