@@ -106,7 +106,7 @@ def command(quiet: bool, as_json: bool, runtime: str | None, profiles: Path, **v
         artifacts = [_document(artifact, seconds) for artifact, seconds in made]
         print_json({"artifacts": artifacts, "failed": failed, "measured": comparisons})
     elif made and not quiet:
-        columns = ("artifact", "weights", ">classes", ">MB", ">max |dlogit|", ">bound", ">s")
+        columns = ("artifact", "weights", ">classes", ">MB", ">error", ">bound", ">s")
         print_table(columns, [_row(artifact, seconds) for artifact, seconds in made])
         serve = shlex.join(("stride", "serve", "--repository", str(order.repository)))
         click.echo(f"Serve them: {serve}", err=True)
@@ -218,14 +218,14 @@ def _silent(step: str) -> None:
 
 def _row(artifact: "Artifact", seconds: float) -> tuple[str, ...]:
     manifest = artifact.manifest
-    worst = max(parity.max_abs_dlogit for parity in manifest.parity)
+    worst = max(manifest.parity, key=lambda parity: parity.distance / parity.bound)
     return (
         manifest.id,
         "trained" if manifest.weights.trained else "UNTRAINED",
         f"{len(manifest.labels)}",
         f"{sum(entry.size for entry in manifest.files.values()) / 1e6:.1f}",
-        f"{worst:.1e}",
-        f"{max(parity.bound for parity in manifest.parity):.1e}",
+        f"{worst.distance:.1e}",
+        f"{worst.bound:.1e}",
         f"{seconds:.1f}",
     )
 

@@ -65,7 +65,7 @@ def command(model: Path, quiet: bool, as_json: bool, repository: Path, **values:
         print_json({"artifacts": [_document(artifact, seconds)]})
     if quiet or as_json:
         return
-    columns = ("artifact", "weights", ">classes", ">MB", ">max |dlogit|", ">bound", ">s")
+    columns = ("artifact", "weights", ">classes", ">MB", ">error", ">bound", ">s")
     print_table(columns, [_row(artifact, seconds)])
     serve = shlex.join(("stride", "serve", "--repository", str(repository)))
     click.echo(f"Serve it: {serve}", err=True)
@@ -106,14 +106,14 @@ def _silent(step: str) -> None:
 
 def _row(artifact: "Artifact", seconds: float) -> tuple[str, ...]:
     manifest = artifact.manifest
-    worst = max(parity.max_abs_dlogit for parity in manifest.parity)
+    worst = max(manifest.parity, key=lambda parity: parity.distance / parity.bound)
     return (
         manifest.id,
         "trained" if manifest.weights.trained else "UNTRAINED",
         f"{len(manifest.labels)}",
         f"{sum(entry.size for entry in manifest.files.values()) / 1e6:.1f}",
-        f"{worst:.1e}",
-        f"{max(parity.bound for parity in manifest.parity):.1e}",
+        f"{worst.distance:.1e}",
+        f"{worst.bound:.1e}",
         f"{seconds:.1f}",
     )
 

@@ -36,7 +36,7 @@ def command(artifacts: tuple[str, ...], runtime: str, repository: Path, as_json:
     if as_json:
         print_json({"artifacts": [_document(report) for report in reports]})
     else:
-        columns = ("artifact", "runtime", ">max |dlogit|", ">bound", ">top-1", "holds")
+        columns = ("artifact", "runtime", ">error", ">bound", ">top-1", "holds")
         print_table(columns, [row for report in reports for row in _rows(report)])
         for entry in (entry for report in reports for entry in report.replayed if entry.missing):
             click.echo(f"{entry.runtime} was not checked: {entry.missing}", err=True)
@@ -69,8 +69,8 @@ def _rows(report: "ArtifactReport") -> list[tuple[str, ...]]:
         if entry.missing:
             rows.append((*head, "", "", "", "-"))
             continue
-        worst = max(entry.parities, key=lambda parity: (not parity.holds, parity.max_abs_dlogit))
-        figures = (f"{worst.max_abs_dlogit:.1e}", f"{worst.bound:.1e}")
+        worst = max(entry.parities, key=lambda parity: (not parity.holds, parity.distance))
+        figures = (f"{worst.distance:.1e}", f"{worst.bound:.1e}")
         agreement = f"{worst.top1_agreement:.1%}"
         rows.append((*head, *figures, agreement, "yes" if worst.holds else "NO"))
     return rows

@@ -94,7 +94,6 @@ def _write(
 ) -> tuple[tuple[Variant, Written], ...]:
     """A variant for each recipe, with the file that it opens; recipes that come to the same file
     share it. The parity is what is demanded, not what was measured."""
-    demanded = Parity("demanded", GOLDEN, 0.0, target.bound, 1.0)
     made: dict[tuple[tuple[str, ...], str], Written] = {}
     written = []
     for recipe in recipes:
@@ -105,7 +104,7 @@ def _write(
         variant = Variant(
             file=file.files[0],
             runtimes=recipe.runtimes,
-            parity=demanded,
+            parity=Parity("demanded", GOLDEN, 0.0, file.bound, 1.0),
             features=recipe.features,
             rewrites=file.rewrites,
             devices=recipe.devices,

@@ -1,7 +1,7 @@
 """Writes the file of a recipe: a graph in the precision asked for, weights, or a plan."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import onnx
@@ -13,7 +13,7 @@ from exporters.half import to_half
 from exporters.quantise import SCHEMES
 from exporters.sensitivity import Layer, quantise_within, worst_layer
 from exporters.source import Graph32, Source
-from exporters.tensorrt_plan import BUILD_LOG, write_plan
+from exporters.tensorrt_plan import BUILD_LOG, PLAN, write_plan
 from exporters.torch_export import write_torch
 from inference.engine import Pixels
 from inference.manifest import Format, Precision
@@ -34,10 +34,12 @@ WorstLayer = Callable[[Pixels], tuple[str, float]]
 @dataclass(frozen=True)
 class Written:
     """`files`: the one that is opened, and what else lies beside it; `rewrites`: those applied;
-    `kept`: layers of an int8 file that stay in float; `bound_to`: the machine it can only run on;
-    `worst`: where it departs most, for a file that fails."""
+    `kept`: layers of an int8 file that stay in float; `bound`: how far from the original it may
+    answer; `bound_to`: the machine it can only run on; `worst`: where it departs most, for a file
+    that fails."""
 
     files: tuple[str, ...]
+    bound: float
     rewrites: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     bound_to: dict[str, str] = field(default_factory=dict)
@@ -46,7 +48,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Target:
-    """What is written, and within which |dlogit| of the original it has to answer."""
+    """What is written, and how far from the original its precision may answer."""
 
     directory: Path
     format: Format
@@ -61,28 +63,44 @@ def write_file(target: Target, recipe: Recipe, source: Source) -> Written:
     if target.format == "torch":
         return _write_weights(target, recipe, source)
     graph = source.graph(recipe.rewrites)
-    model, kept = _in_precision(target, recipe, graph, source)
-    worst = None if model is graph.model else _worst_of(graph.model, model)
+    made = _in_precision(target, recipe, graph, source)
+    written = Written(
+        files=(recipe.file,),
+        bound=made.bound,
+        rewrites=graph.rewrites,
+        kept=made.kept,
+        worst=None if made.model is graph.model else _worst_of(graph.model, made.model),
+    )
     if target.format == "tensorrt":
-        return _write_plan(target, graph, model, kept)
-    onnx.save_model(model, target.directory / recipe.file)
-    return Written((recipe.file,), graph.rewrites, kept, worst=worst)
+        bound_to = _write_plan(target, made.model)
+        return replace(written, files=(PLAN, BUILD_LOG), bound_to=bound_to)
+    onnx.save_model(made.model, target.directory / recipe.file)
+    return written
 
 
-def _in_precision(
-    target: Target, recipe: Recipe, graph: Graph32, source: Source
-) -> tuple[ModelProto, tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Made:
+    """A graph in the precision asked for, and how far from the original it may answer."""
+
+    model: ModelProto
+    bound: float
+    kept: tuple[str, ...] = ()
+
+
+def _in_precision(target: Target, recipe: Recipe, graph: Graph32, source: Source) -> _Made:
     if target.precision == "fp16":
-        return to_half(graph.model, source.ranges(graph)), ()
+        return _Made(to_half(graph.model, source.ranges(graph)), target.bound)
     if target.precision != "int8":
-        return graph.model, ()
+        return _Made(graph.model, target.bound)
     pictures = varied_pictures(_SEARCHED, source.loaded.input_spec.size, _SEARCH_SEED)
     ranges = source.ranges(graph)
     quantised = quantise_within(
         graph.model, ranges, SCHEMES[recipe.scheme], pictures=pictures, bound=target.bound
     )
     source.report(f"quantise: {recipe.file}, {_kept(quantised.kept)}")
-    return quantised.model, tuple(layer.name for layer in quantised.kept)
+    # Tighter than the precision's: a processor whose sums overflow still keeps within that.
+    kept = tuple(layer.name for layer in quantised.kept)
+    return _Made(quantised.model, quantised.bound, kept)
 
 
 def _kept(layers: tuple[Layer, ...]) -> str:
@@ -96,20 +114,17 @@ def _kept(layers: tuple[Layer, ...]) -> str:
 def _write_weights(target: Target, recipe: Recipe, source: Source) -> Written:
     dtype = _DTYPES[target.precision]
     write_torch(target.directory / recipe.file, source.loaded.network, dtype)
-    return Written((recipe.file,))
+    return Written((recipe.file,), target.bound)
 
 
-def _write_plan(
-    target: Target, graph: Graph32, model: ModelProto, kept: tuple[str, ...]
-) -> Written:
+def _write_plan(target: Target, model: ModelProto) -> dict[str, str]:
+    """The machine that the plan is bound to."""
     typed = target.directory / "typed.onnx"
     onnx.save_model(model, typed)
     try:
-        bound_to = write_plan(target.directory, typed)
+        return write_plan(target.directory, typed)
     finally:
         typed.unlink()
-    files = ("model.plan", BUILD_LOG)
-    return Written(files, graph.rewrites, kept, bound_to, _worst_of(graph.model, model))
 
 
 def _worst_of(model: ModelProto, low: ModelProto) -> WorstLayer:

@@ -59,7 +59,7 @@ def proved(
             for parity in measured:
                 report(f"verify: {_line(parity)}")
         kept.append(runtime)
-    worst = max(golden, key=lambda parity: parity.max_abs_dlogit)
+    worst = max(golden, key=lambda parity: parity.distance)
     chosen = replace(variant, runtimes=tuple(kept), parity=worst)
     return replace(draft.manifest, variants=(chosen,), parity=(*golden, *fresh))
 
@@ -100,7 +100,7 @@ def _compared(engine: Engine, pictures: tuple[_Pictures, ...], bound: float) -> 
 
 def _line(parity: Parity) -> str:
     return (
-        f"{parity.reference}: max |dlogit| {parity.max_abs_dlogit:.2g} of {parity.bound:.2g}, "
+        f"{parity.reference}: {parity.measure} {parity.distance:.2g} of {parity.bound:.2g}, "
         f"top-1 agreement {parity.top1_agreement:.1%} over {parity.images} pictures with "
         f"{parity.distinct_top1} different answers"
     )

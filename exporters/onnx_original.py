@@ -97,7 +97,8 @@ class OnnxOriginal:
             except Exception as error:  # ONNX Runtime's errors share no other base class.
                 raise InputError(
                     f"the model does not run on {len(part)} pictures of {self.spec.size} x "
-                    f"{self.spec.size}: {first_line(error)}; is the size in --input-spec the model's?"
+                    f"{self.spec.size}: {first_line(error)}; is that the model's size? "
+                    "--input-spec says another"
                 ) from error
             parts.append(answer.reshape(len(part), -1))
         return np.concatenate(parts)[: len(images)].astype(np.float64)

@@ -107,12 +107,12 @@ def _with_worst(error: ParityError, file: Written, source: Source) -> ParityErro
 
 
 def _share_of_bound(parity: Parity) -> float:
-    return parity.max_abs_dlogit / parity.bound
+    return parity.distance / parity.bound
 
 
 def _line(parity: Parity) -> str:
     return (
-        f"{parity.reference}: max |dlogit| {parity.max_abs_dlogit:.2g} of {parity.bound:.2g}, "
+        f"{parity.reference}: {parity.measure} {parity.distance:.2g} of {parity.bound:.2g}, "
         f"top-1 agreement {parity.top1_agreement:.1%} over {parity.images} pictures with "
         f"{parity.distinct_top1} different answers"
     )

@@ -130,7 +130,9 @@ class Segmented(nn.Module):
         segments: list[Tensor] = []
         for conv, sizes in zip(self.convs, self.sizes, strict=True):
             made = torch.relu(conv(features))
-            segments += torch.split(made, sizes, dim=1) if len(sizes) > 1 else [made]
+            parts = torch.split(made, sizes, dim=1) if len(sizes) > 1 else [made]
+            # By number, so that tools which trace the network know how many there are.
+            segments += [parts[number] for number in range(len(sizes))]
         return tuple(segments)
 
 

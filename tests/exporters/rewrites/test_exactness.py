@@ -92,6 +92,14 @@ def test_all_rewrites_together_are_exact(name: str, vary: Vary) -> None:
     assert relative_error(changed.chain, original) <= 1e-12
 
 
+@pytest.mark.parametrize("row", ["shuffle_free", "shuffle_free_aligned"])
+def test_stem_rewrites_apply_after_the_shuffles_are_gone(row: str, vary: Vary) -> None:
+    original = chain_of("shufflenet_v2_x0_5", vary)
+    changed = rewrite(original, (*FIRST, row, "scale_in_stem"))
+    assert changed.applied == (*FIRST, row, "scale_in_stem")
+    assert relative_error(changed.chain, original) <= 1e-12
+
+
 def test_rewrite_leaves_the_given_chain_as_it_is(vary: Vary) -> None:
     original = chain_of("shufflenet_v2_x0_5", vary)
     before = {key: tensor.clone() for key, tensor in original.state_dict().items()}
