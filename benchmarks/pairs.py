@@ -14,7 +14,7 @@ from measuring.timing import Schedule, interleave
 
 Infer = Callable[[Pixels], Logits]
 
-FULL = Schedule(runs=40, seconds=4.0, warmup=3, blocks=20)
+FULL = Schedule(runs=40, seconds=2.0, warmup=2, blocks=20)
 QUICK = Schedule(runs=5, seconds=0.25, warmup=1, blocks=5)
 
 

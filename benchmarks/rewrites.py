@@ -33,10 +33,11 @@ NAME = "rewrite"
 
 @dataclass(frozen=True)
 class Trial:
-    """`rewrite`, added to the rewrites `before`."""
+    """`rewrite`, added to the rewrites `before`; in `precisions`, where it can matter."""
 
     rewrite: str
     before: tuple[str, ...] = PLAIN
+    precisions: tuple[Precision, ...] = ("fp32", "bf16", "int8")
 
     @property
     def rewrites(self) -> tuple[str, ...]:
@@ -44,8 +45,8 @@ class Trial:
 
 
 TRIALS = (
-    Trial("fold_batch_norms", before=()),
-    Trial("pool_by_rows", before=("fold_batch_norms",)),
+    Trial("fold_batch_norms", before=(), precisions=("fp32",)),
+    Trial("pool_by_rows", before=("fold_batch_norms",), precisions=("fp32",)),
     Trial("shuffle_free"),
     Trial("shuffle_free_aligned"),
     Trial("concat_free"),
@@ -93,7 +94,8 @@ def main(networks: tuple[str, ...], quick: bool, threads: int, output: Path) -> 
         source = Source(loaded, network)
         for way in WAYS:
             for trial in TRIALS:
-                if trial.rewrite in source.applied(trial.rewrites):
+                applies = trial.rewrite in source.applied(trial.rewrites)
+                if applies and way.precision in trial.precisions:
                     _measure(source, way, trial, threads, QUICK if quick else FULL, output)
 
 

@@ -1,82 +1,62 @@
-"""docs/rewrites.md from the published records: what each rewrite is worth, and where.
+"""The table of docs/rewrites.md: what each rewrite is worth, and where.
 
 python -m benchmarks.rewrites_page
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
+from benchmarks.pages import (
+    PUBLISHED,
+    ROOT,
+    header,
+    machine_line,
+    number,
+    rewrite_part,
+    row,
+    speed,
+)
 from measuring.record import Measurement, read_measurements
 
-ROOT = Path(__file__).parent.parent
-RECORDS = ROOT / "results" / "published" / "rewrites.jsonl"
+RECORDS = PUBLISHED / "rewrites.jsonl"
 PAGE = ROOT / "docs" / "rewrites.md"
-MARK = (
-    "<!-- generated from results/published/rewrites.jsonl: python -m benchmarks.rewrites_page -->"
-)
+PART = "made by python -m benchmarks.rewrites_page"
+BATCHES = (1, 8)
 
-_HEAD = ("network", "runtime", "precision", "batch 1", "batch 8")
+Place = tuple[str, str, str]
 
 
-def tables(measurements: Iterable[Measurement]) -> str:
-    """A table for each rewrite: speed with it as a multiple of the speed without, its 95 %
-    interval in brackets; bold where the whole interval is above 1."""
-    by_rewrite: dict[str, dict[tuple[str, str, str], dict[int, Measurement]]] = defaultdict(dict)
+def tables(measurements: Sequence[Measurement]) -> str:
+    """A table for each rewrite: speed with it as a multiple of the speed without, with its 95 %
+    interval; bold where the whole interval is above 1."""
+    found: dict[str, dict[Place, dict[int, Measurement]]] = {}
     for measured in measurements:
         settings = measured.settings
         if settings["way"] != "with":
             continue
         place = (str(settings["network"]), str(settings["runtime"]), str(settings["precision"]))
-        row = by_rewrite[str(settings["rewrite"])].setdefault(place, {})
-        row[int(str(settings["batch"]))] = measured
-    return "\n".join(_table(rewrite, rows) for rewrite, rows in by_rewrite.items())
+        rows = found.setdefault(str(settings["rewrite"]), {})
+        rows.setdefault(place, {})[int(number(measured, "batch"))] = measured
+    parts = [machine_line(measurements), *(_table(name, rows) for name, rows in found.items())]
+    return "\n\n".join(parts) + "\n"
 
 
-def machine_line(measurements: Sequence[Measurement]) -> str:
-    """The machine, the versions and the number of pairs, in one sentence."""
-    first = measurements[0]
-    machine = first.machine
-    versions = ", ".join(
-        f"{name} {machine.libraries[name]}" for name in ("torch", "onnxruntime", "openvino")
-        if name in machine.libraries
-    )  # fmt: skip
-    return (
-        f"{machine.cores} cores of {machine.processor.model} "
-        f"({', '.join(f for f in machine.processor.features if f.startswith('avx512_'))}), "
-        f"{versions}, {first.settings['threads']} threads, {first.settings['pairs']} interleaved "
-        f"blocks for each pair, {first.started[:10]}."
-    )
+def _table(rewrite: str, rows: dict[Place, dict[int, Measurement]]) -> str:
+    columns = ["network", "runtime", "precision", *(f"batch {batch}" for batch in BATCHES)]
+    lines = [f"### {rewrite}", "", *header(columns)]
+    lines += [row([*place, *_speeds(by_batch)]) for place, by_batch in rows.items()]
+    return "\n".join(lines)
 
 
-def render(page: str, measurements: Sequence[Measurement]) -> str:
-    """The page with everything after the mark made new."""
-    prose = page.partition(MARK)[0]
-    return f"{prose}{MARK}\n\n{machine_line(measurements)}\n\n{tables(measurements)}"
-
-
-def _table(rewrite: str, rows: dict[tuple[str, str, str], dict[int, Measurement]]) -> str:
-    lines = [f"### {rewrite}", "", _row(_HEAD), _row(["---"] * len(_HEAD))]
-    for place, by_batch in rows.items():
-        lines.append(_row([*place, *(_speed(by_batch[batch]) for batch in (1, 8))]))
-    return "\n".join([*lines, ""])
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _speed(measured: Measurement) -> str:
-    speed, low, high = (
-        float(str(measured.settings[key])) for key in ("speed", "speed_low", "speed_high")
-    )
-    text = f"{speed:.2f} ({low:.2f} to {high:.2f})"
-    return f"**{text}**" if low > 1.0 else text
+def _speeds(by_batch: dict[int, Measurement]) -> Iterable[str]:
+    for batch in BATCHES:
+        measured = by_batch[batch]
+        won = number(measured, "speed_low") > 1.0
+        yield f"**{speed(measured)}**" if won else speed(measured)
 
 
 def main() -> None:
-    """Write the page."""
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), read_measurements(RECORDS)), "utf-8")
+    """Make the tables new."""
+    rewrite_part(PAGE, PART, tables(read_measurements(RECORDS)))
 
 
 if __name__ == "__main__":
