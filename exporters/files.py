@@ -8,6 +8,7 @@ import onnx
 import torch
 from onnx import ModelProto
 
+from exporters.departure import find_departure
 from exporters.formats import Recipe
 from exporters.half import to_half
 from exporters.quantise import SCHEMES
@@ -28,7 +29,8 @@ _DTYPES: dict[Precision, torch.dtype] = {
     "bf16": torch.bfloat16,
 }
 
-WorstLayer = Callable[[Pixels], tuple[str, float]]
+# The runtime that failed, and pictures -> a clause that names the layer.
+WorstLayer = Callable[[str, Pixels], str]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Written:
     """`files`: the one that is opened, and what else lies beside it; `rewrites`: those applied;
     `kept`: layers of an int8 file that stay in float; `bound`: how far from the original it may
     answer; `bound_to`: the machine it can only run on; `worst`: where it departs most, for a file
-    that fails."""
+    that fails. A torch file runs as the network itself, and of a plan TensorRT gives out no layer:
+    those have none, but a plan in fp16 or int8 is told from the graph that it was built from."""
 
     files: tuple[str, ...]
     bound: float
@@ -69,7 +72,7 @@ def write_file(target: Target, recipe: Recipe, source: Source) -> Written:
         bound=made.bound,
         rewrites=graph.rewrites,
         kept=made.kept,
-        worst=None if made.model is graph.model else _worst_of(graph.model, made.model),
+        worst=_worst_of(target, graph, made.model, source),
     )
     if target.format == "tensorrt":
         bound_to = _write_plan(target, made.model)
@@ -127,5 +130,18 @@ def _write_plan(target: Target, model: ModelProto) -> dict[str, str]:
         typed.unlink()
 
 
-def _worst_of(model: ModelProto, low: ModelProto) -> WorstLayer:
-    return lambda pictures: worst_layer(model, low, pictures)
+def _worst_of(
+    target: Target, graph: Graph32, model: ModelProto, source: Source
+) -> WorstLayer | None:
+    """A graph in lower precision is held to its float32 one, that one to the network."""
+
+    def rounded(_: str, pictures: Pixels) -> str:
+        name, noise = worst_layer(graph.model, model, pictures)
+        return f"the layer that adds most error is {name} (by {noise:.2g} of its answer's variance)"
+
+    def departed(runtime: str, pictures: Pixels) -> str:
+        return find_departure(source, graph, runtime, target.precision, pictures).told
+
+    if model is not graph.model:
+        return rounded
+    return departed if target.format == "onnx" else None

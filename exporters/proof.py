@@ -41,10 +41,7 @@ def prove(draft: Artifact, written: tuple[tuple[Variant, Written], ...], source:
     missing: list[RuntimeMissingError] = []
     for variant, file in written:
         alone = replace(draft, manifest=replace(draft.manifest, variants=(variant,)))
-        try:
-            found = _prove_variant(alone, variant, source, missing)
-        except ParityError as error:
-            raise _with_worst(error, file, source) from error
+        found = _prove_variant(alone, variant, file, source, missing)
         if found:
             proved.append(replace(variant, parity=max(found, key=_share_of_bound)))
             parities += found
@@ -54,7 +51,11 @@ def prove(draft: Artifact, written: tuple[tuple[Variant, Written], ...], source:
 
 
 def _prove_variant(
-    draft: Artifact, variant: Variant, source: Source, missing: list[RuntimeMissingError]
+    draft: Artifact,
+    variant: Variant,
+    file: Written,
+    source: Source,
+    missing: list[RuntimeMissingError],
 ) -> list[Parity]:
     """Every comparison on every runtime and device that can be opened; none if none can."""
     found: list[Parity] = []
@@ -70,7 +71,14 @@ def _prove_variant(
                 continue
             source.report(f"open: {variant.file} with {engine.name}")
             with closing(engine):
-                found += _compared(engine, draft, variant, source)
+                compared = _compared(engine, draft, variant, source)
+            try:
+                require(compared, what=f"{draft.manifest.id} on {engine.name}")
+            except ParityError as error:
+                raise _with_worst(error, file, runtime, source) from error
+            tightest = _line(max(compared, key=_share_of_bound))
+            source.report(f"verify: {len(compared)} comparisons hold; the tightest: {tightest}")
+            found += compared
     if not found:
         source.report(f"leave out: {variant.file} cannot be verified here: {reasons[0]}")
     missing += reasons
@@ -88,22 +96,19 @@ def _compared(engine: Engine, draft: Artifact, variant: Variant, source: Source)
         seed=source.seed,
         photographs=photographs(source.loaded.input_spec),
     ).parities
-    found = [*golden, *fresh]
-    require(found, what=f"{draft.manifest.id} on {engine.name}")
-    tightest = max(found, key=_share_of_bound)
-    source.report(f"verify: {len(found)} comparisons hold; the tightest: {_line(tightest)}")
-    return found
+    return [*golden, *fresh]
 
 
-def _with_worst(error: ParityError, file: Written, source: Source) -> ParityError:
+def _with_worst(error: ParityError, file: Written, runtime: str, source: Source) -> ParityError:
     """The same error with the layer that departs most, where the file can be compared by layers."""
     if file.worst is None:
         return error
-    name, noise = file.worst(source.golden.reference.pixels[:_TOLD])
-    return ParityError(
-        f"{error}; the layer of {file.files[0]} that adds most error is {name} "
-        f"({noise:.2g} of its answer's variance)"
-    )
+    source.report(f"explain: {file.files[0]}, layer by layer")
+    try:
+        told = file.worst(runtime, source.golden.reference.pixels[:_TOLD])
+    except Exception as failure:  # noqa: BLE001  (whatever a runtime raises, parity failed first)
+        told = f"no layer can be named: {' '.join(str(failure).split())}"
+    return ParityError(f"{error}; in {file.files[0]} {told}")
 
 
 def _share_of_bound(parity: Parity) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
+from torch import nn
 
 from exporters.calibration import Ranges, collect_ranges
 from exporters.calibration_pictures import CalibrationPictures, generated
@@ -75,13 +76,16 @@ class Source:
         """Those of `rewrites` that apply to the network."""
         return self._rewritten(rewrites).applied
 
+    def chain(self, rewrites: tuple[str, ...]) -> nn.Sequential:
+        """The network from pixels to logits with those of `rewrites` that apply; not to change."""
+        return self._rewritten(rewrites).chain
+
     def graph(self, rewrites: tuple[str, ...]) -> Graph32:
         """The graph with those of `rewrites` that apply; raises as `to_onnx` does."""
-        rewritten = self._rewritten(rewrites)
-        applied = rewritten.applied
+        applied = self.applied(rewrites)
         if applied not in self._graphs:
             self.report(f"export: {self.network}, rewritten by {', '.join(applied) or 'nothing'}")
-            model = to_onnx(rewritten.chain, self.loaded.input_spec.size)
+            model = to_onnx(self.chain(rewrites), self.loaded.input_spec.size)
             self._graphs[applied] = Graph32(model, applied)
         return self._graphs[applied]
 

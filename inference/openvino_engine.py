@@ -5,13 +5,16 @@ another precision where it cannot do what the hint says, and pins threads to cor
 instances use. All three are set here, and what it compiled is read back.
 """
 
+import io
 import sys
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.artifact import Artifact, rebuild_command
 from inference.check_pixels import MAX_BATCH, check_pixels
@@ -100,18 +103,39 @@ def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> 
     _require_capability(artifact)
     model = _read(artifact, artifact.path(variant.file))
     require_pixels_to_logits(artifact, _ports(model.inputs), _ports(model.outputs))
-    properties = {
+    return OpenVinoEngine(artifact, model, _properties(precision, placement.threads))
+
+
+def open_outputs(
+    model: bytes, precision: Precision, *, threads: int
+) -> Callable[[Pixels], dict[str, NDArray[np.float32]]]:
+    """An ONNX file's bytes, pixels (N, H, W, 3) in, as the function that gives all of its outputs
+    by name, computed as in an artifact of `precision`. For looking inside: nothing is read back.
+
+    Raises OpenVINO's own errors for a file that it refuses."""
+    frontend = _frontend()
+    graph = frontend.convert(frontend.load(io.BytesIO(model)))
+    compiled = _core().compile_model(graph, "CPU", _properties(precision, threads))
+
+    def run(pixels: Pixels) -> dict[str, NDArray[np.float32]]:
+        answers = compiled([pixels])
+        return {name: answers[port] for port in compiled.outputs for name in port.get_names()}
+
+    return run
+
+
+def _properties(precision: Precision, threads: int) -> dict[str, Any]:
+    return {
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "EXECUTION_MODE_HINT": "ACCURACY" if precision == "fp32" else "PERFORMANCE",
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
         # As many threads as asked for, where the operating system puts them: pinned, a second
         # instance would compute on the cores of the first.
-        "INFERENCE_NUM_THREADS": placement.threads,
+        "INFERENCE_NUM_THREADS": threads,
         "ENABLE_HYPER_THREADING": True,
         "ENABLE_CPU_PINNING": False,
     }
-    return OpenVinoEngine(artifact, model, properties)
 
 
 def executed(compiled: Any) -> Counter[tuple[str, str]]:
@@ -166,9 +190,13 @@ def _require_capability(artifact: Artifact) -> None:
         )
 
 
-def _read(artifact: Artifact, path: Path) -> Any:
+def _frontend() -> Any:
     # Asked for by name: to guess the format, every reader would try and print its complaint.
-    frontend = FrontEndManager().load_by_framework("onnx")
+    return FrontEndManager().load_by_framework("onnx")
+
+
+def _read(artifact: Artifact, path: Path) -> Any:
+    frontend = _frontend()
     try:
         return frontend.convert(frontend.load(str(path)))
     except Exception as error:  # OpenVINO's errors share no other base class.
