@@ -49,15 +49,8 @@ TRIALS = (
     Trial("pool_by_rows", before=("fold_batch_norms",), precisions=("fp32",)),
     Trial("shuffle_free"),
     Trial("shuffle_free_aligned"),
-    Trial("concat_free"),
-    Trial("slice_free"),
-    Trial("t_shaped"),
-    Trial("partial_aligned"),
-    Trial("two_track"),
-    Trial("gelu_tanh"),
     Trial("scale_in_stem"),
     Trial("mean_in_stem", before=(*PLAIN, "scale_in_stem")),
-    Trial("transpose_last"),
 )
 
 

@@ -11,9 +11,9 @@ ANYWHERE = ("cpu", "cuda")
 # What every graph is rewritten with, whoever runs it.
 PLAIN = ("fold_batch_norms", "pool_by_rows")
 # What pays on the processor: docs/rewrites.md has the figures.
-FOR_ONNXRUNTIME = (*PLAIN, "shuffle_free_aligned", "scale_in_stem", "mean_in_stem")
-FOR_OPENVINO = (*PLAIN, "shuffle_free", "transpose_last")
-FOR_INT8 = (*PLAIN, "shuffle_free", "scale_in_stem", "mean_in_stem")
+FOR_ONNXRUNTIME = (*PLAIN, "shuffle_free_aligned")
+FOR_ONNXRUNTIME_INT8 = (*FOR_ONNXRUNTIME, "scale_in_stem", "mean_in_stem")
+FOR_OPENVINO = (*PLAIN, "shuffle_free")
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ RECIPES: dict[tuple[Format, Precision], tuple[Recipe, ...]] = {
     ("onnx", "fp16"): (Recipe("model.onnx", ("onnxruntime",)),),
     ("onnx", "bf16"): (Recipe("model.onnx", ("openvino",), FOR_OPENVINO, ("cpu",), _BFLOAT16),),
     ("onnx", "int8"): (
-        _int8("vnni", FOR_INT8),
-        _int8("vnni-ort", FOR_INT8),
-        _int8("reduced", FOR_INT8),
+        _int8("vnni", FOR_OPENVINO),
+        _int8("vnni-ort", FOR_ONNXRUNTIME_INT8),
+        _int8("reduced", FOR_ONNXRUNTIME_INT8),
         _int8("symmetric", PLAIN),
     ),
     ("torch", "fp32"): _TORCH,

@@ -8,6 +8,7 @@ instances use. All three are set here, and what it compiled is read back.
 import io
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -46,7 +47,9 @@ _NO_ARITHMETIC = {"Const", "Input", "Output", "Reshape"}
 
 class OpenVinoEngine:
     """One ONNX file, compiled once for each small batch size when it first comes and once with N
-    free for the others. OpenVINO releases the GIL while it computes and while it compiles."""
+    free for the others. A small batch that its threads can share evenly is cut into a part for
+    each: they meet once, at the end, and not after every layer. OpenVINO releases the GIL while
+    it computes and while it compiles."""
 
     def __init__(self, artifact: Artifact, model: Any, properties: dict[str, Any]) -> None:
         """Raises ArtifactError if OpenVINO cannot compile the model, or only in another
@@ -57,43 +60,51 @@ class OpenVinoEngine:
         self._model = model
         self._properties = properties
         self._size = artifact.manifest.input.size
-        self._requests: dict[int | str, Any] = {FREE: self._compile(model)}
+        self._requests: dict[int | str, tuple[Any, ...]] = {FREE: self._compile(model, parts=1)}
 
     def infer(self, pixels: Pixels) -> Logits:
         check_pixels(pixels, size=self._size, max_batch=self.max_batch)
         if not self._requests:
             raise RuntimeError(f"{self.name} is closed")
-        request = self._request(len(pixels))
+        requests = self._requests_for(len(pixels))
         # OpenVINO reads the caller's memory where it is in order and may be written to.
         shared = np.require(pixels, requirements=["C", "W"])
-        request.set_input_tensor(ov.Tensor(shared, shared_memory=True))
-        request.infer()
-        logits: Logits = request.get_output_tensor().data.copy()
+        parts = np.split(shared, len(requests))
+        with ExitStack() as stack:  # one that fails does not leave the others computing
+            for request, part in zip(requests, parts, strict=True):
+                request.set_input_tensor(ov.Tensor(part, shared_memory=True))
+                request.start_async()
+                stack.callback(request.wait)
+        logits: Logits = np.concatenate([r.get_output_tensor().data for r in requests])
         return logits
 
     def compiled(self) -> tuple[Any, ...]:
         """OpenVINO's compiled models, the one with N free first."""
-        return tuple(request.get_compiled_model() for request in self._requests.values())
+        return tuple(requests[0].get_compiled_model() for requests in self._requests.values())
 
     def close(self) -> None:
         self._requests.clear()
         self._model = None
 
-    def _request(self, batch: int) -> Any:
+    def _requests_for(self, batch: int) -> tuple[Any, ...]:
         key = batch if batch <= OWN_MODEL else FREE
         if key not in self._requests:
+            threads: int = self._properties["INFERENCE_NUM_THREADS"]
+            parts = threads if batch % threads == 0 else 1
             model = self._model.clone()
-            model.reshape([batch, self._size, self._size, 3])
-            self._requests[key] = self._compile(model)
+            model.reshape([batch // parts, self._size, self._size, 3])
+            self._requests[key] = self._compile(model, parts)
         return self._requests[key]
 
-    def _compile(self, model: Any) -> Any:
+    def _compile(self, model: Any, parts: int) -> tuple[Any, ...]:
+        """A request for each part of a batch, each on its share of the threads."""
         try:
-            compiled = _core().compile_model(model, "CPU", self._properties)
+            properties = self._properties | {"NUM_STREAMS": parts}
+            compiled = _core().compile_model(model, "CPU", properties)
         except RuntimeError as error:
             raise _refused(self._artifact, error) from error
         require_precision(self._artifact, executed(compiled))
-        return compiled.create_infer_request()
+        return tuple(compiled.create_infer_request() for _ in range(parts))
 
 
 def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> OpenVinoEngine:
@@ -129,7 +140,6 @@ def _properties(precision: Precision, threads: int) -> dict[str, Any]:
         "INFERENCE_PRECISION_HINT": HINTS[precision],
         "EXECUTION_MODE_HINT": "ACCURACY" if precision == "fp32" else "PERFORMANCE",
         "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
         # As many threads as asked for, where the operating system puts them: pinned, a second
         # instance would compute on the cores of the first.
         "INFERENCE_NUM_THREADS": threads,

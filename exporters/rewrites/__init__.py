@@ -11,16 +11,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from exporters.rewrites.fold import fold
-from exporters.rewrites.gelu import gelu_tanh
-from exporters.rewrites.partial import (
-    concat_free,
-    partial_aligned,
-    slice_free,
-    t_shaped,
-    two_track,
-)
 from exporters.rewrites.pooling import pool_by_rows
-from exporters.rewrites.prelude import mean_in_stem, scale_in_stem, transpose_last
+from exporters.rewrites.prelude import mean_in_stem, scale_in_stem
 from exporters.rewrites.shuffle_free import shuffle_free
 from exporters.rewrites.shuffle_plan import Arrangement
 
@@ -70,13 +62,6 @@ REWRITES: dict[str, Rewrite] = {
     "pool_by_rows": _of_network(pool_by_rows),
     "shuffle_free": _of_network(lambda network: shuffle_free(network, Arrangement())),
     "shuffle_free_aligned": _of_network(lambda network: shuffle_free(network, ALIGNED)),
-    "concat_free": _of_network(concat_free),
-    "slice_free": _of_network(slice_free),
-    "t_shaped": _of_network(t_shaped),
-    "partial_aligned": _of_network(partial_aligned),
-    "two_track": _of_network(two_track),
-    "gelu_tanh": _of_network(gelu_tanh),
     "scale_in_stem": scale_in_stem,
     "mean_in_stem": mean_in_stem,
-    "transpose_last": transpose_last,
 }

@@ -32,7 +32,7 @@ class Float(nn.Module):
 
 
 class PerChannel(nn.Module):
-    """One number for each of the three channels: (3, 1, 1), or (3) while the channels are last."""
+    """One number for each of the three channels, (3, 1, 1)."""
 
     value: Tensor
 
@@ -104,22 +104,6 @@ def mean_in_stem(chain: nn.Sequential) -> nn.Sequential | None:
     bias = torch.zeros_like(offset) if conv.bias is None else conv.bias.double()
     conv.bias = nn.Parameter((bias - offset).to(conv.weight.dtype))
     return nn.Sequential(*steps[:-2], network).eval()
-
-
-def transpose_last(chain: nn.Sequential) -> nn.Sequential | None:
-    """The channels move to the front after the arithmetic instead of before it.
-
-    The numbers are the same. A runtime that computes with the channels last then undoes the
-    transposition next to it, and nothing is moved at all.
-    """
-    steps = list(chain)
-    if not isinstance(steps[0], ChannelsFirst):
-        return None
-    arithmetic = [
-        type(step)(step.value.view(3)) if isinstance(step, PerChannel) else step
-        for step in steps[1:-1]
-    ]
-    return nn.Sequential(*arithmetic, steps[0], steps[-1]).eval()
 
 
 def _stem(network: nn.Module) -> str | None:

@@ -198,3 +198,18 @@ def test_openvino_takes_the_threads_it_was_given_and_pins_none(tmp_path: Path) -
         assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
         assert compiled.get_property("NUM_STREAMS") == 1
         assert compiled.get_property("ENABLE_CPU_PINNING") is False
+
+
+def test_openvino_cuts_a_batch_that_its_threads_share_evenly(tmp_path: Path) -> None:
+    engine = open_engine(write_convolution(tmp_path, "fp32"), runtime="openvino", threads=2)
+    assert isinstance(engine, openvino_engine.OpenVinoEngine)
+    pixels = varied_pictures(2 * OWN_MODEL, SIZE, seed=6)
+    alone = np.concatenate([engine.infer(pixels[i : i + 1]) for i in range(len(pixels))])
+    for batch in range(1, OWN_MODEL + 3):
+        before = len(engine.compiled())
+        np.testing.assert_allclose(engine.infer(pixels[:batch]), alone[:batch], atol=1e-6)
+        if len(engine.compiled()) > before:
+            streams = engine.compiled()[-1].get_property("NUM_STREAMS")
+            assert streams == (2 if batch % 2 == 0 else 1)
+    assert len(engine.compiled()) == 1 + OWN_MODEL
+    engine.close()
