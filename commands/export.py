@@ -61,6 +61,22 @@ _WEIGHTS = {"pretrained": "the published weights", "untrained": "weights that ne
     "Without it, generated ones.",
 )
 @click.option(
+    "--max-batch",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most pictures at once that a TensorRT plan takes, up to 256; by default 32.",
+)
+@click.option(
+    "--version-compatible",
+    is_flag=True,
+    help="A TensorRT plan that later versions of TensorRT run, too; may cost speed.",
+)
+@click.option(
+    "--hardware-compatible",
+    type=click.Choice(["same_compute_capability", "ampere_plus"]),
+    help="A TensorRT plan for other GPUs than this one, too; may cost speed.",
+)
+@click.option(
     "--runtime",
     type=click.Choice(["auto"]),
     help="auto: measure the installed runtimes on this machine, and record the fastest.",
@@ -170,6 +186,7 @@ def _export(
         format=format_,
         precision=precision,
         repository=order.repository,
+        plan=order.plan_options(),
     )
 
 

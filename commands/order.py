@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from measuring.errors import InputError
 
 if TYPE_CHECKING:
+    from exporters.plan_options import HardwareLevel, PlanOptions
     from inference.manifest import Format, Precision
     from measuring.input_spec import InputSpec
 
@@ -29,10 +30,23 @@ class Order:
     input_spec: "InputSpec | None"
     repository: Path
     calibration: Path | None = None
+    max_batch: int | None = None
+    version_compatible: bool = False
+    hardware_compatible: "HardwareLevel | None" = None
 
     def artifact_name(self, network: str) -> str:
         """The name given, else the network's."""
         return network if self.name is None else self.name
+
+    def plan_options(self) -> "PlanOptions":
+        """How a TensorRT plan is built; raises InputError for a batch that no plan takes."""
+        from exporters.plan_options import BatchProfile, PlanOptions, batches_up_to
+
+        return PlanOptions(
+            batch=BatchProfile() if self.max_batch is None else batches_up_to(self.max_batch),
+            version_compatible=self.version_compatible,
+            hardware=self.hardware_compatible or "none",
+        )
 
     def check(self) -> None:
         """Raises InputError for a word that is wrong and for words that contradict each other."""
@@ -53,7 +67,22 @@ class Order:
                 artifact_id(self.artifact_name(self.networks[0]), format_, precision)
         _check_labels(self.labels, self.weights)
         _check_calibration(self.calibration, self.precisions)
+        self._check_plan()
         _check_writable(self.repository)
+
+    def _check_plan(self) -> None:
+        given = {
+            "--max-batch": self.max_batch is not None,
+            "--version-compatible": self.version_compatible,
+            "--hardware-compatible": self.hardware_compatible is not None,
+        }
+        named = [option for option, is_given in given.items() if is_given]
+        if named and "tensorrt" not in self.formats:
+            raise InputError(
+                f"{' and '.join(named)}: for TensorRT plans, received --format "
+                f"{','.join(self.formats)}; add tensorrt, or leave it out"
+            )
+        self.plan_options()
 
 
 def _check_labels(labels: Path | None, weights: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from exporters.files import Target, Written, write_file
 from exporters.formats import Recipe, recipes_for
 from exporters.own_id import require_own_id
+from exporters.plan_options import PlanOptions
 from exporters.proof import prove
 from exporters.replace import put_in_place, workspace
 from exporters.source import GOLDEN, Source
@@ -43,10 +44,11 @@ def export(
     precision: Precision,
     repository: Path,
     recipes: tuple[Recipe, ...] | None = None,
+    plan: PlanOptions | None = None,
 ) -> Artifact:
     """rewrite -> export -> (quantise | build) -> open -> verify -> write: the artifact
     `<name>-<format>-<precision>`, with one variant for each of `recipes`, by default the rows of
-    the format and precision.
+    the format and precision. `plan`: how a TensorRT plan is built, and on which machines it runs.
 
     Verified on generated pictures, and on photographs where scikit-image or scikit-learn is
     installed. A variant that nothing here can run is left out. The same weights exported again
@@ -62,7 +64,8 @@ def export(
     golden = source.golden
     bound = bound_for(precision, exact=golden.reference.logits, rounded=golden.rounded)
     with workspace(target) as directory:
-        written = _write(Target(directory, format, precision, bound), recipes, source)
+        built = Target(directory, format, precision, bound, plan or PlanOptions())
+        written = _write(built, recipes, source)
         write_reference(directory, golden.reference)
         manifest = Manifest(
             id=id_,

@@ -11,6 +11,7 @@ from onnx import ModelProto
 from exporters.departure import find_departure
 from exporters.formats import Recipe
 from exporters.half import to_half
+from exporters.plan_options import PlanOptions
 from exporters.quantise import SCHEMES
 from exporters.sensitivity import Layer, quantise_within, worst_layer
 from exporters.source import Graph32, Source
@@ -51,12 +52,14 @@ class Written:
 
 @dataclass(frozen=True)
 class Target:
-    """What is written, and how far from the original its precision may answer."""
+    """What is written, and how far from the original its precision may answer; `plan`: how a
+    TensorRT plan is built."""
 
     directory: Path
     format: Format
     precision: Precision
     bound: float
+    plan: PlanOptions = field(default_factory=PlanOptions)
 
 
 def write_file(target: Target, recipe: Recipe, source: Source) -> Written:
@@ -125,7 +128,7 @@ def _write_plan(target: Target, model: ModelProto) -> dict[str, str]:
     typed = target.directory / "typed.onnx"
     onnx.save_model(model, typed)
     try:
-        return write_plan(target.directory, typed)
+        return write_plan(target.directory, typed, target.plan)
     finally:
         typed.unlink()
 

@@ -34,6 +34,12 @@ class BatchProfile:
             )
 
 
+def batches_up_to(maximum: int) -> BatchProfile:
+    """The usual profile with another largest batch; tuned for that one where it is below the usual
+    optimum. Raises InputError unless 1 <= maximum <= 256."""
+    return BatchProfile(optimum=min(maximum, BatchProfile.optimum), maximum=maximum)
+
+
 @dataclass(frozen=True)
 class PlanOptions:
     """`workspace`: bytes a layer may use while it computes. `version_compatible`: runs on later

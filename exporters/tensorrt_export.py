@@ -48,7 +48,7 @@ def build_plan(onnx: bytes, options: PlanOptions, *, cache_folder: Path | None =
     if plan is None:
         raise CheckError(
             f"TensorRT {trt.__version__} could not build the plan: {log.errors()}; "
-            "with too little memory, try a smaller batch profile or workspace"
+            "with too little memory, try a smaller --max-batch"
         )
     if not write_timing_cache(timings, bytes(cache.serialize())):
         log.lines.append(f"WARNING: the timing cache {timings} cannot be written")

@@ -165,13 +165,33 @@ def rebuild_command(artifact: Artifact) -> str:
         words += ["--name", manifest.name]
     if weights.source == _UNTRAINED:
         words += ["--weights", weights.source]
+    words += _plan_options(manifest)
     command = shlex.join([*words, "--repository", str(artifact.directory.parent)])
     to_add = []
     if weights.source != _UNTRAINED and not weights.source.startswith("https://"):
         to_add += [f"--weights with the path of {weights.source!r}", "--labels if you gave them"]
     if weights.input_spec_source == _GIVEN:
         to_add.append("your --input-spec")
+    if manifest.precision == "int8":
+        to_add.append("--calibration if you gave pictures")
+    if manifest.format == "tensorrt":
+        to_add.append("--max-batch if you gave it")
     return f"{command} (add {', '.join(to_add)})" if to_add else command
+
+
+def _plan_options(manifest: Manifest) -> list[str]:
+    """Those that a plan was built with, as its `bound_to` tells."""
+    bound_to = manifest.bound_to
+    if manifest.format != "tensorrt" or not bound_to:
+        return []
+    options = []
+    if bound_to.get("tensorrt", "").startswith(">="):
+        options.append("--version-compatible")
+    if "gpu" not in bound_to:
+        any_later = bound_to.get("compute_capability", "").startswith(">=")
+        level = "ampere_plus" if any_later else "same_compute_capability"
+        options += ["--hardware-compatible", level]
+    return options
 
 
 def _import_command(artifact: Artifact) -> str:

@@ -7,9 +7,11 @@ import pytest
 from safetensors.torch import save_file
 
 import cli
+from inference.artifact import read_artifact, rebuild_command
 from measuring.processor import processor
 from models import create
 from models.untrained import calibrate
+from tests.doubles.install import install_doubles
 from tests.service.client import png
 from tests.service.process import ServiceProcess
 
@@ -75,6 +77,27 @@ def test_precision_that_cannot_be_made_does_not_keep_the_others_from_it(
     assert [path.name for path in (folder / "others").iterdir()] == [f"{NETWORK}-torch-fp32"]
 
 
+def test_plan_is_built_as_the_options_say(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("STRIDE_CACHE", str(folder / "cache"))
+    install_doubles(monkeypatch, 11)
+    given = "--version-compatible --hardware-compatible ampere_plus"
+    options = f"--weights mine.safetensors --input-spec input.toml --repository plans {given}"
+    order = ["export", NETWORK, "--format", "tensorrt", "--max-batch", "4", *options.split()]
+    assert cli.run(order) == 0, capsys.readouterr().err
+    artifact = read_artifact(folder / "plans" / f"{NETWORK}-tensorrt-fp32")
+    built = json.loads(artifact.path("model.plan").read_bytes().partition(b"\n")[0])
+    assert built["profile"] == [[n, SIZE, SIZE, 3] for n in (1, 4, 4)]
+    assert built["flags"] == ["VERSION_COMPATIBLE"]
+    assert "gpu" not in artifact.manifest.bound_to
+    assert artifact.manifest.bound_to["compute_capability"] == ">=8.0"
+    again = rebuild_command(artifact)
+    assert f" {given} " in again
+    assert "--max-batch if you gave it" in again
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -82,6 +105,12 @@ def test_precision_that_cannot_be_made_does_not_keep_the_others_from_it(
         pytest.param("--calibration pictures", "is for int8, received", id="not-int8"),
         pytest.param("--format torch --precision int8", "'int8' of format torch", id="torch-int8"),
         pytest.param("--precision fp8", "'fp8' of format onnx: expected one of", id="fp8"),
+        pytest.param(
+            "--max-batch 4 --version-compatible",
+            "--max-batch and --version-compatible: for TensorRT plans, received --format onnx",
+            id="no-plan",
+        ),
+        pytest.param("--format tensorrt --max-batch 300", "maximum <= 256", id="large-batch"),
     ],
 )
 def test_export_refuses_options_that_contradict_each_other(

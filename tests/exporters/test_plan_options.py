@@ -3,7 +3,13 @@ from typing import Any
 
 import pytest
 
-from exporters.plan_options import BatchProfile, HardwareLevel, PlanOptions, plan_bound_to
+from exporters.plan_options import (
+    BatchProfile,
+    HardwareLevel,
+    PlanOptions,
+    batches_up_to,
+    plan_bound_to,
+)
 from exporters.timing_cache import read_timing_cache, timing_cache_path, write_timing_cache
 from measuring.errors import InputError
 
@@ -20,6 +26,11 @@ FACTS = {
 def test_batch_profile_out_of_order_is_refused(sizes: tuple[int, int, int]) -> None:
     with pytest.raises(InputError, match="expected 1 <= minimum <= optimum <= maximum <= 256"):
         BatchProfile(*sizes)
+
+
+@pytest.mark.parametrize(("maximum", "optimum"), [(1, 1), (4, 4), (8, 8), (64, 8)])
+def test_batches_up_to_a_maximum_are_tuned_for_no_more_than_it(maximum: int, optimum: int) -> None:
+    assert batches_up_to(maximum) == BatchProfile(1, optimum, maximum)
 
 
 def test_plan_options_workspace_too_small_is_refused() -> None:

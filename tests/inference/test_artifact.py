@@ -207,6 +207,15 @@ def test_rebuild_command_says_what_the_manifest_cannot_know(
     )
 
 
+def test_rebuild_command_of_int8_asks_for_the_calibration_pictures(
+    artifact_directory: Path, change_manifest: Edit
+) -> None:
+    id_ = "mean-colour-onnx-int8"
+    change_manifest(artifact_directory, precision="int8", id=id_)
+    renamed = artifact_directory.rename(artifact_directory.parent / id_)
+    assert "(add --calibration if you gave pictures)" in rebuild_command(read_artifact(renamed))
+
+
 @pytest.mark.parametrize(
     "name", ["", "Upper", "../up", "a/b", ".hidden", "-option", "ünï", "a" * 65, "a b", "a\n"]
 )
