@@ -8,8 +8,8 @@ instances use. All three are set here, and what it compiled is read back.
 import io
 import sys
 from collections import Counter
-from contextlib import ExitStack
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
