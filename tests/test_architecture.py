@@ -84,6 +84,9 @@ def test_openvino_is_imported_where_it_cannot_report() -> None:
         if "openvino" in {imported for imported, _ in imports(path)}
     }
     assert importing == OPENVINO_FILES
+    skip = f'importorskip("{"openvino"}"'
+    skipping = [path for path in python_files("tests") if skip in path.read_text("utf-8")]
+    assert skipping == [], "import inference.openvino_engine instead"
 
 
 def test_commands_import_other_packages_only_inside_the_command() -> None:

@@ -22,6 +22,8 @@ from exporters.quantise import SCHEMES
 from exporters.rewrites import rewrite
 from exporters.rewrites.prelude import pixels_in
 from exporters.sensitivity import Quantised, quantise_within
+from inference.manifest import Precision
+from inference.openvino_engine import open_outputs
 from inference.parity import bound_for
 from measuring.input_spec_file import read_input_spec
 from measuring.pictures import varied_pictures
@@ -77,18 +79,9 @@ def on_onnxruntime(model: ModelProto) -> Answer:
     return answer
 
 
-def on_openvino(model: ModelProto, precision: str) -> Answer:
-    openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed")
-    core = openvino.Core()
-    compiled = core.compile_model(
-        core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": precision}
-    )
-
-    def answer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = compiled(pixels)[0]
-        return logits
-
-    return answer
+def on_openvino(model: ModelProto, precision: Precision) -> Answer:
+    run = open_outputs(model.SerializeToString(), precision, threads=1)
+    return lambda pixels: run(pixels)["logits"]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +116,7 @@ def test_int8_loses_at_most_half_a_point(learnt: Learnt, scheme: str) -> None:
 
 
 def test_int8_loses_at_most_half_a_point_on_openvino(learnt: Learnt) -> None:
-    flips = learnt.flips(on_openvino(learnt.quantised("vnni").model, "f32"))
+    flips = learnt.flips(on_openvino(learnt.quantised("vnni").model, "int8"))
     assert flips.judge(0.005) == "within"
     assert flips.agreement.estimate >= 0.99
 

@@ -83,16 +83,13 @@ def test_quantised_convolutions_all_run_in_integers_on_onnxruntime(
 def test_quantised_convolutions_all_run_in_integers_on_openvino(
     mobilenet: ModelProto, pictures: Pixels
 ) -> None:
-    openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    engine = pytest.importorskip("inference.openvino_engine", reason="OpenVINO is not installed")
     low = quantise(mobilenet, collect_ranges(mobilenet, pictures), SCHEMES["vnni"])
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(low.SerializeToString()), "CPU")
-    infos = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
-    convolutions = Counter(
-        info["runtimePrecision"].astype(str)
-        for info in infos
-        if info["layerType"].astype(str) == "Convolution"
-    )
+    core = engine.ov.Core()
+    executed = engine.executed(core.compile_model(core.read_model(low.SerializeToString()), "CPU"))
+    convolutions = {
+        precision: count for (kind, precision), count in executed.items() if kind == "Convolution"
+    }
     assert convolutions == {"u8": CONVOLUTIONS}
 
 
