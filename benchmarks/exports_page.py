@@ -26,16 +26,17 @@ BATCHES = (1, 8)
 
 
 def summary(measurements: Sequence[Measurement]) -> str:
-    """A row for each network and batch size: the stock export, ours in fp32, ours at its best."""
-    columns = ("network", "batch", "stock images/s", "best in fp32", "best", "with")
+    """A row for each network, batch size and number of threads: the stock export, ours in fp32,
+    ours at its best."""
+    columns = ("network", "threads", "batch", "stock images/s", "best fp32", "best", "with")
     lines = header(columns)
     for contest in _contests(measurements):
         base = next(m for m in contest if m.settings["way"] == m.settings["base"])
         ours = [m for m in contest if m is not base]
         exact = max((m for m in ours if str(m.settings["way"]).endswith("fp32")), key=_speed)
         best = max(ours, key=_speed)
-        cells = [str(base.settings["network"]), str(base.settings["batch"]), f"{rate(base):.0f}"]
-        cells += [f"{_speed(exact):.2f} times", f"{_speed(best):.2f} times"]
+        cells = [str(base.settings[key]) for key in ("network", "threads", "batch")]
+        cells += [f"{rate(base):.0f}", f"{_speed(exact):.2f} times", f"{_speed(best):.2f} times"]
         lines.append(row([*cells, str(best.settings["way"])]))
     return "\n".join(lines) + "\n"
 
@@ -64,7 +65,7 @@ def _contests(measurements: Sequence[Measurement]) -> list[list[Measurement]]:
         settings = measured.settings
         place = (settings["threads"], settings["network"], settings["batch"])
         contests.setdefault(place, []).append(measured)
-    return list(contests.values())
+    return [contests[place] for place in sorted(contests, key=str)]
 
 
 def _speed(measured: Measurement) -> float:

@@ -49,7 +49,10 @@ def _table(rewrite: str, rows: dict[Place, dict[int, Measurement]]) -> str:
 
 def _speeds(by_batch: dict[int, Measurement]) -> Iterable[str]:
     for batch in BATCHES:
-        measured = by_batch[batch]
+        measured = by_batch.get(batch)
+        if measured is None:
+            yield "not measured"
+            continue
         won = number(measured, "speed_low") > 1.0
         yield f"**{speed(measured)}**" if won else speed(measured)
 

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from benchmarks import exports_page, rewrites_page
+from benchmarks.pages import between_marks
 from cli import COMMANDS
 from commands.serve import command as serve
+from measuring.record import read_measurements
 from service.metrics import OUTCOMES, STAGES, Metrics
 from service.statistics import Statistics
 from service.triton_metrics import render
@@ -95,3 +98,14 @@ def test_readme_table_is_the_published_record() -> None:
 
 def test_readme_stays_short() -> None:
     assert len(README.splitlines()) <= 200
+
+
+def test_pages_of_measured_speeds_are_the_published_records() -> None:
+    for made, page in (
+        (rewrites_page, "docs/rewrites.md"), (exports_page, "docs/exports.md"),
+    ):  # fmt: skip
+        text = (ROOT / page).read_text(encoding="utf-8")
+        tables = made.tables(read_measurements(made.RECORDS))
+        assert between_marks(text, made.PART, tables) == text
+    summary = exports_page.summary(read_measurements(exports_page.RECORDS))
+    assert between_marks(README, exports_page.PART, summary) == README

@@ -33,7 +33,9 @@ def test_rewrites_table_shows_a_gain_in_bold_and_a_loss_plainly() -> None:
     gain = measured(1.0, **place, speed=1.2, speed_low=1.1, speed_high=1.3)
     loss = measured(1.0, **place | {"batch": 8}, speed=0.9, speed_low=0.8, speed_high=1.1)
     without = measured(1.0, **place | {"way": "without"}, speed=1.0, speed_low=1.0, speed_high=1.0)
-    page = rewrites_page.tables([without, gain, loss])
+    alone = measured(1.0, **place | {"network": "other"}, speed=1.0, speed_low=0.9, speed_high=1.1)
+    page = rewrites_page.tables([without, gain, loss, alone])
+    assert "| other | onnxruntime | fp32 | 1.00 (0.90 to 1.10) | not measured |" in page
     line = "| net | onnxruntime | fp32 | **1.20 (1.10 to 1.30)** | 0.90 (0.80 to 1.10) |"
     assert line in page
     assert page.count("| net |") == 1
@@ -46,7 +48,7 @@ def test_exports_tables_name_the_best_and_the_best_in_fp32() -> None:
         measured(0.01 / s, **base, way=way, speed=s, speed_low=s - 0.1, speed_high=s + 0.1)
         for way, s in speeds.items()
     ]
-    assert "| net | 1 | 100 | 1.30 times | 2.50 times | openvino cpu int8 |" in (
+    assert "| net | 1 | 1 | 100 | 1.30 times | 2.50 times | openvino cpu int8 |" in (
         exports_page.summary(found)
     )
     page = exports_page.tables(found)
