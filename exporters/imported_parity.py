@@ -15,7 +15,7 @@ from inference.engine import Engine, Pixels
 from inference.errors import ArtifactError, ParityError, RuntimeMissingError
 from inference.manifest import Manifest, Parity
 from inference.open_engine import open_unverified
-from inference.parity import compare, infer_in_batches, replay, require
+from inference.parity import compare, infer_in_batches, infer_scattered, replay, require
 from inference.reference import Reference
 from measuring.pictures import varied_pictures
 
@@ -66,9 +66,11 @@ def proved(
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Pictures that the import has not seen, with the file's answers to them."""
+    """Pictures that the import has not seen, with the file's answers to them; `seed` draws the
+    order in which they are scattered over batches."""
 
     what: str
+    seed: int
     pixels: Pixels
     expected: NDArray[np.float64]
 
@@ -81,20 +83,24 @@ def _unseen(original: OnnxOriginal) -> tuple[_Pictures, ...]:
     if real is not None:
         pictures["photographs"] = real
     return tuple(
-        _Pictures(what, pixels, original.logits(pixels)) for what, pixels in pictures.items()
+        _Pictures(what, seed, pixels, original.logits(pixels)) for what, pixels in pictures.items()
     )
 
 
 def _compared(engine: Engine, pictures: tuple[_Pictures, ...], bound: float) -> list[Parity]:
-    """Against the file, and a picture alone against the same one in a batch."""
+    """Against the file, and a picture alone and anywhere in a batch of any size against the same
+    one in batches of eight."""
     parities: list[Parity] = []
     for unseen in pictures:
         together = infer_in_batches(engine, unseen.pixels, _BATCH)
         source = f"the file in float32, {unseen.what}"
         parities.append(compare(together, unseen.expected, reference=source, bound=bound))
         alone = infer_in_batches(engine, unseen.pixels, 1)
+        scattered = infer_scattered(engine, unseen.pixels, _BATCH, unseen.seed)
         source = f"the engine itself in batches of {_BATCH}, {unseen.what}"
-        parities.append(compare(alone, together, reference=source, bound=bound))
+        parities += [
+            compare(other, together, reference=source, bound=bound) for other in (alone, scattered)
+        ]
     return parities
 
 

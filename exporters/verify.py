@@ -4,13 +4,12 @@ import secrets
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import torch
 
 from exporters.original import Original
-from inference.engine import Engine, Logits, Pixels
+from inference.engine import Engine, Pixels
 from inference.manifest import Parity, Precision
-from inference.parity import compare, infer_in_batches
+from inference.parity import compare, infer_in_batches, infer_scattered
 from measuring.pictures import varied_pictures
 
 FRESH = 32
@@ -54,19 +53,7 @@ def verify_export(
             source = f"original in {name}, {what}"
             parities.append(judged(together, expected, reference=source))
         source = f"the engine itself in batches of {_BATCH}, {what}"
-        others = (infer_in_batches(engine, pixels, 1), _scattered(engine, pixels, seed))
+        alone = infer_in_batches(engine, pixels, 1)
+        others = (alone, infer_scattered(engine, pixels, _BATCH, seed))
         parities += [judged(other, together, reference=source) for other in others]
     return Verification(seed, tuple(parities))
-
-
-def _scattered(engine: Engine, pixels: Pixels, seed: int) -> Logits:
-    """The same pictures in a drawn order: half of them in one batch, then in batches of drawn
-    sizes. Logits in the pictures' own order."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    order = rng.permutation(len(pixels))
-    cuts = np.cumsum([len(order) // 2, *rng.integers(1, _BATCH, len(order))])
-    parts = np.split(order, cuts[cuts < len(order)])
-    answers = [infer_in_batches(engine, pixels[part], len(part)) for part in parts]
-    logits = np.concatenate(answers)
-    logits[order] = logits.copy()
-    return logits

@@ -181,6 +181,19 @@ def infer_in_batches(engine: Engine, pixels: Pixels, batch: int) -> NDArray[np.f
     return np.concatenate(parts)
 
 
+def infer_scattered(engine: Engine, pixels: Pixels, batch: int, seed: int) -> NDArray[np.float32]:
+    """The same pictures in a drawn order: half of them in one batch, then in batches of drawn
+    sizes below `batch`. Logits (N, classes) in the pictures' own order."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    order = rng.permutation(len(pixels))
+    cuts = np.cumsum([len(order) // 2, *rng.integers(1, batch, len(order))])
+    parts = np.split(order, cuts[cuts < len(order)])
+    answers = [infer_in_batches(engine, pixels[part], len(part)) for part in parts]
+    logits = np.concatenate(answers)
+    logits[order] = logits.copy()
+    return logits
+
+
 def require(parities: Iterable[Parity], *, what: str) -> None:
     """Raises ParityError with the figures of the first comparison that does not hold."""
     for parity in parities:

@@ -156,6 +156,9 @@ def test_import_keeps_what_verify_needs(imported: Import, steps: list[str]) -> N
 
     assert report.holds
     assert "onnxruntime" in {entry.runtime for entry in report.replayed}
+    itself = [p for p in artifact.manifest.parity if "the engine itself" in p.reference]
+    assert len(itself) % 4 == 0  # alone and scattered, fresh pictures and photographs
+    assert len(itself) >= 4
     assert any(step.startswith("verify: the file in float32, fresh pictures") for step in steps)
     assert "batch: fixed to 1 in the file, made free" in steps
     assert len(read_reference(artifact).pixels) == 16

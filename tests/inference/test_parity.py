@@ -5,7 +5,15 @@ from numpy.typing import NDArray
 from inference.engine import Logits, Pixels
 from inference.errors import ParityError
 from inference.manifest import Parity
-from inference.parity import bound_for, compare, infer_in_batches, replay, require, spread
+from inference.parity import (
+    bound_for,
+    compare,
+    infer_in_batches,
+    infer_scattered,
+    replay,
+    require,
+    spread,
+)
 from inference.reference import Reference
 
 EXACT = np.array([[0.0, 1.0, 3.0], [5.0, 2.0, 1.0]])
@@ -102,6 +110,30 @@ def test_infer_in_batches_covers_every_picture_once() -> None:
     pixels = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
     assert infer_in_batches(engine, pixels, 8)[:, 0].tolist() == list(range(10))
     assert engine.batches == [4, 4, 2]
+
+
+def test_infer_scattered_answers_in_the_pictures_order_from_many_places() -> None:
+    places: dict[int, set[int]] = {number: set() for number in range(20)}
+
+    class Numbered:
+        name, max_batch = "numbered", 64
+
+        def infer(self, pixels: Pixels) -> Logits:
+            numbers = pixels[:, 0, 0, 0]
+            for place, number in enumerate(numbers):
+                places[int(number)].add(place)
+            return np.stack([numbers, numbers], axis=1).astype(np.float32)
+
+        def close(self) -> None:
+            """Nothing is held."""
+
+    pixels = np.zeros((20, 1, 1, 3), np.uint8)
+    pixels[:, 0, 0, 0] = np.arange(20)
+    for seed in range(3):
+        logits = infer_scattered(Numbered(), pixels, 8, seed)
+        assert logits[:, 0].tolist() == list(range(20))
+    assert sum(len(seen) > 1 for seen in places.values()) > 10
+    assert max(place for seen in places.values() for place in seen) == 9
 
 
 def test_replay_asks_all_together_and_one_by_one() -> None:
