@@ -4,15 +4,12 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import onnx
 import torch
 from torch import nn
 
-from exporters.rewrites.prelude import pixels_in
 from measuring.errors import CheckError, InputError
-from measuring.input_spec import InputSpec
 
 # The first with Gelu as one operator.
 OPSET = 20
@@ -35,14 +32,6 @@ def to_onnx(chain: nn.Module, size: int) -> onnx.ModelProto:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise CheckError(f"the exported graph is not valid ONNX: {error}") from error
     return model
-
-
-def write_onnx(path: Path, network: nn.Module, spec: InputSpec) -> None:
-    """Write `network`, (N, 3, H, W) to logits (N, classes), with the prelude of `spec`.
-
-    Raises as `to_onnx` does.
-    """
-    onnx.save_model(to_onnx(pixels_in(network, spec), spec.size), path)
 
 
 def _trace(network: nn.Module, size: int) -> onnx.ModelProto:

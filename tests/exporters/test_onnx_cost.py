@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import onnx
 import pytest
@@ -8,8 +7,9 @@ from torch import nn
 
 from exporters.free_batch import free_batch
 from exporters.onnx_cost import onnx_cost
-from exporters.onnx_export import write_onnx
+from exporters.onnx_export import to_onnx
 from exporters.onnx_ports import picture_input
+from exporters.rewrites.prelude import pixels_in
 from measuring.input_spec import InputSpec
 from models import cost, create
 from tests.classifiers import CLASSES, SIZE, Foreign
@@ -38,12 +38,11 @@ def test_onnx_cost_leaves_the_prelude_out() -> None:
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "fasternet_t0"])
-def test_onnx_cost_counts_as_the_networks_do(tmp_path: Path, name: str) -> None:
+def test_onnx_cost_counts_as_the_networks_do(name: str) -> None:
     network = create(name).eval()
-    write_onnx(tmp_path / "model.onnx", network, InputSpec(size=64, resize=64))
 
     counted = cost(network, 64)
-    found = onnx_cost(onnx.load(tmp_path / "model.onnx"), without="pixels")
+    found = onnx_cost(_exported(network, 64), without="pixels")
 
     assert found.macs == counted.macs
     # BatchNorms may have been folded, and formulas of activations written out.
@@ -52,12 +51,15 @@ def test_onnx_cost_counts_as_the_networks_do(tmp_path: Path, name: str) -> None:
 
 
 def test_onnx_cost_of_a_tiny_network_with_every_layer(
-    tmp_path: Path, make_tiny: Callable[[], nn.Module]
+    make_tiny: Callable[[], nn.Module],
 ) -> None:
     network = make_tiny()
-    write_onnx(tmp_path / "model.onnx", network, InputSpec(size=SIZE, resize=SIZE))
 
-    assert onnx_cost(onnx.load(tmp_path / "model.onnx")).macs == cost(network, SIZE).macs
+    assert onnx_cost(_exported(network, SIZE)).macs == cost(network, SIZE).macs
+
+
+def _exported(network: nn.Module, size: int) -> onnx.ModelProto:
+    return to_onnx(pixels_in(network, InputSpec(size=size, resize=size)), size)
 
 
 @pytest.mark.parametrize(
