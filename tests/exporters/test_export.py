@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from exporters.export import export
 from exporters.source import Source, silent
 from inference.artifact import Artifact, describe, read_artifact
-from inference.errors import ParityError
+from inference.errors import ParityError, RuntimeMissingError
 from inference.manifest import write_manifest
 from inference.open_engine import open_engine
 from inference.verify_artifact import verify_artifact
@@ -53,13 +53,13 @@ def test_export_onnx_is_whole_and_verified(
     artifact = export_torch(loaded, tmp_path, format="onnx", report=steps.append)
     manifest = artifact.manifest
     assert artifact.directory == tmp_path / "net-onnx-fp32"
-    assert set(manifest.files) == {"model.onnx", "openvino.onnx", "reference.npz"}
+    assert set(manifest.files) == {"model.onnx", "reference.npz"}
     assert [path.name for path in tmp_path.iterdir()] == ["net-onnx-fp32"]
     assert manifest.cost.parameters == sum(p.numel() for p in tiny_network.parameters())
     assert {"python", "torch", "onnx", "onnxruntime"} <= set(manifest.tools)
     assert all(parity.holds for parity in (*manifest.parity, manifest.variants[0].parity))
     assert [step.partition(":")[0] for step in steps] == (
-        ["export", "export", "open", "verify", "open", "verify", "write"]
+        ["export", "open", "verify", "open", "verify", "write"]
     )
     assert steps[0].startswith(f"export: {NETWORK}, rewritten by fold_batch_norms")
     assert verify_artifact(artifact.directory).holds
@@ -207,3 +207,35 @@ def test_export_manifest_is_plain_json(shufflenet: Loaded, tmp_path: Path) -> No
     assert document["weights"]["sha256"] == "a" * 64
     assert document["variants"][0]["runtimes"] == ["torch"]
     assert str(tmp_path) not in json.dumps(document)
+
+
+def test_export_writes_a_file_for_each_runtime_where_rewrites_differ(
+    shufflenet: Loaded, tmp_path: Path
+) -> None:
+    manifest = export_torch(shufflenet, tmp_path, format="onnx").manifest
+    assert set(manifest.files) == {"model.onnx", "openvino.onnx", "reference.npz"}
+    rewrites = {variant.runtimes: variant.rewrites for variant in manifest.variants}
+    assert "shuffle_free_aligned" in rewrites["onnxruntime",]
+    assert "shuffle_free" in rewrites["openvino",]
+
+
+def test_export_without_a_runtime_leaves_its_file_out_and_says_so(
+    shufflenet: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "inference.openvino_engine", None)
+    steps: list[str] = []
+    manifest = export_torch(shufflenet, tmp_path, format="onnx", report=steps.append).manifest
+    assert set(manifest.files) == {"model.onnx", "reference.npz"}
+    assert [variant.runtimes for variant in manifest.variants] == [("onnxruntime",)]
+    (told,) = [step for step in steps if step.startswith("leave out: openvino.onnx")]
+    assert 'pip install "stride[openvino]"' in told
+    assert verify_artifact(tmp_path / "net-onnx-fp32").holds
+
+
+def test_export_that_nothing_here_can_run_is_refused(
+    shufflenet: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "inference.openvino_engine", None)
+    with pytest.raises(RuntimeMissingError, match=r"openvino cannot be used.*stride\[openvino\]"):
+        export_torch(shufflenet, tmp_path, format="onnx", precision="bf16")
+    assert list(tmp_path.iterdir()) == []
