@@ -42,15 +42,16 @@ _TENSORRT = Recipe(PLAN, ("tensorrt",), devices=("cuda",))
 
 RECIPES: dict[tuple[Format, Precision], tuple[Recipe, ...]] = {
     ("onnx", "fp32"): (
-        Recipe("model.onnx", ("onnxruntime",), FOR_ONNXRUNTIME),
+        Recipe("model.onnx", ("onnxruntime",), FOR_ONNXRUNTIME, ("cpu",)),
         Recipe("openvino.onnx", ("openvino",), FOR_OPENVINO, ("cpu",)),
+        Recipe("gpu.onnx", ("onnxruntime",), devices=("cuda", "cpu")),
     ),
     ("onnx", "fp16"): (Recipe("model.onnx", ("onnxruntime",)),),
     ("onnx", "bf16"): (Recipe("model.onnx", ("openvino",), FOR_OPENVINO, ("cpu",), _BFLOAT16),),
     ("onnx", "int8"): (
         _int8("vnni", FOR_OPENVINO),
         _int8("vnni-ort", FOR_ONNXRUNTIME_INT8),
-        _int8("reduced", FOR_ONNXRUNTIME_INT8),
+        _int8("reduced", FOR_OPENVINO),
         _int8("symmetric", PLAIN),
     ),
     ("torch", "fp32"): _TORCH,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from exporters.export import export
 from exporters.source import Source, silent
 from inference.artifact import Artifact, describe, read_artifact
+from inference.choice import choose
 from inference.errors import ParityError, RuntimeMissingError
 from inference.manifest import write_manifest
 from inference.open_engine import open_engine
@@ -59,7 +60,7 @@ def test_export_onnx_is_whole_and_verified(
     assert {"python", "torch", "onnx", "onnxruntime"} <= set(manifest.tools)
     assert all(parity.holds for parity in (*manifest.parity, manifest.variants[0].parity))
     assert [step.partition(":")[0] for step in steps] == (
-        ["export", "open", "verify", "open", "verify", "write"]
+        ["export", *["open", "verify"] * 3, "write"]
     )
     assert steps[0].startswith(f"export: {NETWORK}, rewritten by fold_batch_norms")
     assert verify_artifact(artifact.directory).holds
@@ -213,10 +214,12 @@ def test_export_writes_a_file_for_each_runtime_where_rewrites_differ(
     shufflenet: Loaded, tmp_path: Path
 ) -> None:
     manifest = export_torch(shufflenet, tmp_path, format="onnx").manifest
-    assert set(manifest.files) == {"model.onnx", "openvino.onnx", "reference.npz"}
-    rewrites = {variant.runtimes: variant.rewrites for variant in manifest.variants}
-    assert "shuffle_free_aligned" in rewrites["onnxruntime",]
-    assert "shuffle_free" in rewrites["openvino",]
+    assert set(manifest.files) == {"model.onnx", "openvino.onnx", "gpu.onnx", "reference.npz"}
+    rewrites = {variant.file: variant.rewrites for variant in manifest.variants}
+    assert "shuffle_free_aligned" in rewrites["model.onnx"]
+    assert "shuffle_free" in rewrites["openvino.onnx"]
+    assert rewrites["gpu.onnx"] == ("fold_batch_norms", "pool_by_rows")
+    assert choose(read_artifact(tmp_path / "net-onnx-fp32")).variant.file == "model.onnx"
 
 
 def test_export_without_a_runtime_leaves_its_file_out_and_says_so(
@@ -225,8 +228,8 @@ def test_export_without_a_runtime_leaves_its_file_out_and_says_so(
     monkeypatch.setitem(sys.modules, "inference.openvino_engine", None)
     steps: list[str] = []
     manifest = export_torch(shufflenet, tmp_path, format="onnx", report=steps.append).manifest
-    assert set(manifest.files) == {"model.onnx", "reference.npz"}
-    assert [variant.runtimes for variant in manifest.variants] == [("onnxruntime",)]
+    assert set(manifest.files) == {"model.onnx", "gpu.onnx", "reference.npz"}
+    assert {variant.runtimes for variant in manifest.variants} == {("onnxruntime",)}
     (told,) = [step for step in steps if step.startswith("leave out: openvino.onnx")]
     assert 'pip install "stride[openvino]"' in told
     assert verify_artifact(tmp_path / "net-onnx-fp32").holds
