@@ -47,7 +47,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
     for contest in _contests(measurements):
         settings = contest[0].settings
         title = (
-            f"### {settings['network']}, batch {settings['batch']}, {settings['threads']} threads"
+            f"### {settings['network']}, batch {settings['batch']}, threads: {settings['threads']}"
         )
         lines = [title, "", *header(("way", "images/s", "times the stock export"))]
         lines += [

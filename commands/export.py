@@ -58,7 +58,7 @@ _WEIGHTS = {"pretrained": "the published weights", "untrained": "weights that ne
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Pictures like those that will be classified, to find the scales of int8 on. "
-    "Without it, generated ones.",
+    "Generated ones are always used, too.",
 )
 @click.option(
     "--max-batch",

@@ -118,6 +118,5 @@ def _share_of_bound(parity: Parity) -> float:
 def _line(parity: Parity) -> str:
     return (
         f"{parity.reference}: {parity.measure} {parity.distance:.2g} of {parity.bound:.2g}, "
-        f"top-1 agreement {parity.top1_agreement:.1%} over {parity.images} pictures with "
-        f"{parity.distinct_top1} different answers"
+        f"top-1 agreement {parity.agreement}, {parity.distinct_top1} different answers"
     )

@@ -99,7 +99,8 @@ class Source:
         """What the graph's feature maps hold over the calibration pictures."""
         if graph.rewrites not in self._ranges:
             pixels = self.calibration.pixels
-            self.report(f"calibrate: on {len(pixels)} pictures, {self.calibration.source}")
+            if not self._ranges:
+                self.report(f"calibrate: on {len(pixels)} pictures, {self.calibration.source}")
             self._ranges[graph.rewrites] = collect_ranges(graph.model, pixels)
         return self._ranges[graph.rewrites]
 

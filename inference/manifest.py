@@ -26,7 +26,7 @@ class Parity:
     the top-1 answers says nothing. `rms_dlogit`: the root mean square over all logits, by which
     precisions below fp32 are judged. `near_ties`: pictures whose two best classes the reference
     puts so close together that the precision may swap them; below fp32 they do not count in
-    `top1_agreement`, which has to reach `required_agreement`.
+    `top1_agreement`, which has to reach `required_agreement`. `judged`: the pictures that count.
     """
 
     reference: str
@@ -38,6 +38,16 @@ class Parity:
     near_ties: int | None = None
     required_agreement: float = 1.0
     rms_dlogit: float | None = None
+    judged: int | None = None
+
+    @property
+    def agreement(self) -> str:
+        """The share of top-1 answers that agree, in words."""
+        if self.judged is None or self.judged == self.images:
+            return f"{self.top1_agreement:.1%} of {self.images}"
+        agreed = round(self.top1_agreement * self.judged)
+        left_out = self.images - self.judged
+        return f"{agreed} of {self.judged}, {left_out} near tie{'s' * (left_out > 1)} left out"
 
     @property
     def distance(self) -> float:

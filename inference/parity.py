@@ -124,6 +124,7 @@ def compare(
         top1_agreement=float(agrees[counted].mean()),
         distinct_top1=len(np.unique(expected)),
         near_ties=int(near.sum()),
+        judged=int(counted.sum()),
         required_agreement=min(tolerance.agreement, one_lost) if tolerance.by_rms else 1.0,
         rms_dlogit=rms,
     )

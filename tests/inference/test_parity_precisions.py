@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.errors import ParityError
-from inference.manifest import Precision
+from inference.manifest import Parity, Precision
 from inference.parity import (
     TOLERANCES,
     bound_for,
@@ -129,3 +129,9 @@ def test_replay_refuses_a_bound_wider_than_its_precision_needs() -> None:
 def test_bound_of_a_file_follows_what_was_measured_up_to_its_precision() -> None:
     assert bound_from(0.05, 0.35) == pytest.approx(0.1)
     assert bound_from(0.3, 0.35) == 0.35
+
+
+def test_agreement_says_how_many_pictures_count() -> None:
+    parity = Parity("golden", 16, 0.5, 1.0, 8 / 9, 6, near_ties=7, rms_dlogit=0.1, judged=9)
+    assert parity.agreement == "8 of 9, 7 near ties left out"
+    assert Parity("golden", 16, 0.5, 1.0, 1.0, 6).agreement == "100.0% of 16"
