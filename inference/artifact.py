@@ -94,7 +94,8 @@ def read_from(repository: Path, id: str) -> Artifact:  # noqa: A002  (the domain
 def named_artifact(repository: Path, name: str) -> Artifact:
     """The artifact with this id, or the only one whose plain name it is.
 
-    Raises ArtifactError for a damaged one, InputError with what is there for one that is not.
+    Raises ArtifactError for a damaged one, InputError for one that is not there, and for a
+    plain name that several have, with what there is.
     """
     try:
         if (repository / name).is_dir():
@@ -112,6 +113,11 @@ def named_artifact(repository: Path, name: str) -> Artifact:
     ]
     if len(same) == 1:
         return same[0]
+    if same:
+        ids = ", ".join(artifact.manifest.id for artifact in same)
+        raise InputError(
+            f"{name!r} is the name of several artifacts in {repository}: {ids}; give the id of one"
+        )
     present = ", ".join(entry.id for entry in found) or "nothing"
     raise InputError(
         f"no artifact {name!r} in {repository}; there is: {present}; "

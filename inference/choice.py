@@ -96,6 +96,11 @@ def _nothing_fits(artifact: Artifact, device: str) -> InputError:
                 return error
     if any(opens(name, variant) for name in RUNTIMES for variant in variants):
         return _not_for(artifact, f"device {device!r}")
+    return _made_for_unknown(artifact)
+
+
+def _made_for_unknown(artifact: Artifact) -> InputError:
+    variants = artifact.manifest.variants
     needed = ", ".join(runtime for variant in variants for runtime in variant.runtimes)
     return InputError(
         f"{artifact.manifest.id} is for the runtimes {needed}, of which this version of "
@@ -111,7 +116,9 @@ def _not_for(artifact: Artifact, wanted: str) -> InputError:
         for device in row.devices
         if any(opens(name, v) and device in v.devices for v in manifest.variants)
     ]
+    if not there:
+        return _made_for_unknown(artifact)
     return InputError(
         f"{wanted} cannot open {manifest.id} (format {manifest.format}, precision "
-        f"{manifest.precision}), expected one of {', '.join((*there, 'null'))}"
+        f"{manifest.precision}), expected one of {', '.join(there)}"
     )

@@ -10,6 +10,7 @@ from inference.artifact import (
     Artifact,
     artifact_id,
     find_artifacts,
+    named_artifact,
     read_artifact,
     read_from,
     rebuild_command,
@@ -154,6 +155,20 @@ def test_read_from_refuses_the_artifact_of_another_id(artifact_directory: Path, 
         shutil.copytree(artifact_directory, repository / place, dirs_exist_ok=True)
     with pytest.raises(ArtifactError, match="rename it to mean-colour-onnx-fp32"):
         read_from(repository, id_)
+
+
+def test_named_artifact_by_a_name_that_several_have_lists_their_ids(
+    artifact_directory: Path,
+) -> None:
+    repository, id_ = artifact_directory.parent, artifact_directory.name
+    name = id_.removesuffix("-onnx-fp32")
+    assert named_artifact(repository, name).directory == artifact_directory
+    other = shutil.copytree(artifact_directory, repository / f"{name}-onnx-int8") / "manifest.json"
+    text = other.read_text().replace(id_, f"{name}-onnx-int8")
+    other.write_text(json.dumps({**json.loads(text), "precision": "int8"}))
+    told = f"'{name}' is the name of several artifacts in .*: {id_}, {name}-onnx-int8; give the id"
+    with pytest.raises(InputError, match=told):
+        named_artifact(repository, name)
 
 
 def test_find_artifacts_of_a_repository_that_is_not_there_yet(tmp_path: Path) -> None:
