@@ -15,7 +15,7 @@ from exporters.plan_options import PlanOptions
 from exporters.quantise import SCHEMES
 from exporters.sensitivity import Layer, quantise_within, worst_layer
 from exporters.source import Graph32, Source
-from exporters.tensorrt_plan import BUILD_LOG, PLAN, write_plan
+from exporters.tensorrt_plan import BUILD_LOG, PLAN, require_tensorrt, write_plan
 from exporters.torch_export import write_torch
 from inference.engine import Pixels
 from inference.manifest import Format, Precision
@@ -68,6 +68,8 @@ def write_file(target: Target, recipe: Recipe, source: Source) -> Written:
     built with."""
     if target.format == "torch":
         return _write_weights(target, recipe, source)
+    if target.format == "tensorrt":
+        require_tensorrt()  # before minutes of work for nothing
     graph = source.graph(recipe.rewrites)
     made = _in_precision(target, recipe, graph, source)
     written = Written(

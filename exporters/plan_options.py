@@ -8,8 +8,8 @@ from measuring.errors import InputError
 
 HardwareLevel = Literal["none", "same_compute_capability", "ampere_plus"]
 
+MOST_PICTURES = 256  # at once
 _GIBIBYTE = 1 << 30
-_MOST_PICTURES = 256
 # A version-compatible plan of TensorRT 10 or 11 runs on a later 11; nothing is said of 12.
 _UNDOCUMENTED_VERSION = "12"
 _AMPERE = "8.0"
@@ -27,10 +27,10 @@ class BatchProfile:
     maximum: int = 32
 
     def __post_init__(self) -> None:
-        if not 1 <= self.minimum <= self.optimum <= self.maximum <= _MOST_PICTURES:
+        if not 1 <= self.minimum <= self.optimum <= self.maximum <= MOST_PICTURES:
             raise InputError(
                 f"batch profile {self.minimum}, {self.optimum}, {self.maximum}: expected "
-                f"1 <= minimum <= optimum <= maximum <= {_MOST_PICTURES}"
+                f"1 <= minimum <= optimum <= maximum <= {MOST_PICTURES}"
             )
 
 

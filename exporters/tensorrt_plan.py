@@ -1,5 +1,6 @@
 """The files of a TensorRT artifact: the plan, and the log of its build."""
 
+from importlib import import_module
 from pathlib import Path
 
 import onnx
@@ -25,13 +26,9 @@ def write_plan(
     Raises MissingError without TensorRT or a GPU, InputError for a graph that TensorRT does not
     take, CheckError where the build fails.
     """
-    try:
-        from exporters.tensorrt_export import build_plan
-    except ImportError as error:
-        raise MissingError(
-            f"a TensorRT plan cannot be built here: {error}; it is built on the machine that will "
-            'run it, which needs an NVIDIA GPU and: pip install "stride[gpu]"'
-        ) from error
+    require_tensorrt()
+    from exporters.tensorrt_export import build_plan
+
     graph = cast_before_transpose(onnx.load_model(onnx_path))
     built = build_plan(
         graph.SerializeToString(), options or PlanOptions(), cache_folder=cache_folder
@@ -39,3 +36,14 @@ def write_plan(
     (directory / PLAN).write_bytes(built.plan)
     (directory / BUILD_LOG).write_text(built.log, encoding="utf-8")
     return built.bound_to
+
+
+def require_tensorrt() -> None:
+    """Raises MissingError where a plan cannot be built for want of TensorRT."""
+    try:
+        import_module("exporters.tensorrt_export")
+    except ImportError as error:
+        raise MissingError(
+            f"a TensorRT plan cannot be built here: {error}; it is built on the machine that will "
+            'run it, which needs an NVIDIA GPU and: pip install "stride[gpu]"'
+        ) from error
