@@ -76,13 +76,19 @@ class Order:
             "--version-compatible": self.version_compatible,
             "--hardware-compatible": self.hardware_compatible is not None,
         }
+        from exporters.plan_options import MOST_PICTURES
+
         named = [option for option, is_given in given.items() if is_given]
         if named and "tensorrt" not in self.formats:
             raise InputError(
                 f"{' and '.join(named)}: for TensorRT plans, received --format "
                 f"{','.join(self.formats)}; add tensorrt, or leave it out"
             )
-        self.plan_options()
+        if self.max_batch is not None and self.max_batch > MOST_PICTURES:
+            raise InputError(
+                f"--max-batch {self.max_batch}: a TensorRT plan takes at most {MOST_PICTURES} "
+                f"pictures at once; expected 1 to {MOST_PICTURES}"
+            )
 
 
 def _check_labels(labels: Path | None, weights: str) -> None:
@@ -97,6 +103,8 @@ def _check_labels(labels: Path | None, weights: str) -> None:
 
 
 def _check_calibration(folder: Path | None, precisions: "tuple[Precision, ...]") -> None:
+    from exporters.calibration_pictures import picture_files
+
     if folder is None:
         return
     if not folder.is_dir():
@@ -109,6 +117,7 @@ def _check_calibration(folder: Path | None, precisions: "tuple[Precision, ...]")
             f"--calibration {folder} is for int8, received --precision {','.join(precisions)}; "
             "add int8, or leave it out"
         )
+    picture_files(folder)
 
 
 def _check_writable(repository: Path) -> None:

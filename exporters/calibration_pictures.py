@@ -21,6 +21,10 @@ GENERATED = 128
 SEED = 99  # no verification draws it: those are golden (0), searched on (1) or random
 
 _MOST_PIXELS = 1 << 26
+_WITHOUT = (
+    "leave --calibration out to calibrate only on what is always added: generated pictures, and "
+    "photographs where scikit-image or scikit-learn is installed"
+)
 
 Report = Callable[[str], None]
 
@@ -44,7 +48,7 @@ def calibration_pictures(
     others = generated(spec)
     if directory is None:
         return others
-    files = _files(directory)
+    files = picture_files(directory)
     chosen = [files[int(i)] for i in np.linspace(0, len(files) - 1, min(MOST, len(files)))]
     pixels: list[Pixels] = []
     for path in chosen:
@@ -53,9 +57,10 @@ def calibration_pictures(
         except (OSError, StrideError) as error:
             report(f"calibrate: skipped {path}: {error}")
     if not pixels:
+        which = "the one picture" if len(chosen) == 1 else f"none of the {len(chosen)} pictures"
+        can = "cannot" if len(chosen) == 1 else "can"
         raise InputError(
-            f"none of the {len(chosen)} pictures in {directory} can be read, expected JPEG, PNG or "
-            "WebP files; leave --calibration out to calibrate on generated pictures"
+            f"{which} in {directory} {can} be read, expected JPEG, PNG or WebP files; {_WITHOUT}"
         )
     drawn = f" of {len(files)}" if len(files) > len(chosen) else ""
     return CalibrationPictures(
@@ -74,8 +79,11 @@ def generated(spec: InputSpec) -> CalibrationPictures:
     return CalibrationPictures(np.concatenate([varied, real]), source)
 
 
-def _files(directory: Path) -> list[Path]:
-    """Every picture below the folder, by name, in order."""
+def picture_files(directory: Path) -> list[Path]:
+    """Every picture below the folder, by name, in order.
+
+    Raises InputError for a folder that is none, or has no file named as a picture is.
+    """
     if not directory.is_dir():
         raise InputError(
             f"{directory} is no folder, expected one with the pictures to calibrate on"
@@ -84,6 +92,6 @@ def _files(directory: Path) -> list[Path]:
     if not files:
         raise InputError(
             f"{directory} has no pictures, expected files ending in {', '.join(sorted(SUFFIXES))}; "
-            "leave --calibration out to calibrate on generated pictures"
+            f"{_WITHOUT}"
         )
     return files

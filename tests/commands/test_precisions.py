@@ -32,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures.mkdir()
     for number in range(3):
         (pictures / f"{number}.png").write_bytes(png(number, 80))
+    (folder / "empty").mkdir()
     (pictures / "broken.png").write_bytes(png(9, 80)[:200])
     return folder
 
@@ -70,10 +71,12 @@ def test_precision_that_cannot_be_made_does_not_keep_the_others_from_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    options = "--weights mine.safetensors --input-spec input.toml --repository others --quiet"
+    options = "--weights mine.safetensors --input-spec input.toml --repository others"
     order = ["export", NETWORK, "--format", "tensorrt,torch", *options.split()]
     assert cli.run(order) == 3
-    assert "a TensorRT plan cannot be built here" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "a TensorRT plan cannot be built here" in printed
+    assert "export: " not in printed
     assert [path.name for path in (folder / "others").iterdir()] == [f"{NETWORK}-torch-fp32"]
 
 
@@ -110,7 +113,12 @@ def test_plan_is_built_as_the_options_say(
             "--max-batch and --version-compatible: for TensorRT plans, received --format onnx",
             id="no-plan",
         ),
-        pytest.param("--format tensorrt --max-batch 300", "maximum <= 256", id="large-batch"),
+        pytest.param("--calibration empty --precision int8", "empty has no pictures", id="empty"),
+        pytest.param(
+            "--format tensorrt --max-batch 257",
+            "--max-batch 257: a TensorRT plan",
+            id="large-batch",
+        ),
     ],
 )
 def test_export_refuses_options_that_contradict_each_other(
@@ -122,4 +130,6 @@ def test_export_refuses_options_that_contradict_each_other(
 ) -> None:
     monkeypatch.chdir(folder)
     assert cli.run(["export", NETWORK, "--weights", "untrained", *options.split()]) == 2
-    assert told in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert told in printed
+    assert "load: " not in printed

@@ -101,12 +101,15 @@ def test_large_folder_is_drawn_from_evenly(tmp_path: Path, monkeypatch: pytest.M
 
 def test_folder_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"none of the 1 pictures in .* can be read"):
+    with pytest.raises(InputError, match=r"the one picture in .* cannot be read"):
+        calibration_pictures(tmp_path, SPEC, lambda _: None)
+    (tmp_path / "empty.jpg").touch()
+    with pytest.raises(InputError, match=r"none of the 2 pictures in .* can be read"):
         calibration_pictures(tmp_path, SPEC, lambda _: None)
 
 
 def test_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no pictures, expected files ending in"):
+    with pytest.raises(InputError, match=r"has no pictures, expected .*; .* photographs"):
         calibration_pictures(tmp_path, SPEC, print)
 
 
