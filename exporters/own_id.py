@@ -5,6 +5,7 @@ from pathlib import Path
 from inference.errors import ArtifactError
 from inference.manifest import MANIFEST, WeightsSource, read_manifest
 from measuring.errors import InputError
+from models.load import UNTRAINED
 
 
 def require_own_id(target: Path, weights: WeightsSource) -> None:
@@ -20,8 +21,11 @@ def require_own_id(target: Path, weights: WeightsSource) -> None:
             f"{target} exists and is no artifact; move it away or choose another name with --name"
         ) from error
     if existing.weights.sha256 != weights.sha256:
+        same = existing.weights.source == weights.source == UNTRAINED
+        why = " (untrained weights are made for the --input-spec: another makes others)"
         raise InputError(
             f"{existing.id} exists with other weights: {existing.weights.source} (SHA-256 "
             f"{existing.weights.sha256[:12]}), received {weights.source} (SHA-256 "
-            f"{weights.sha256[:12]}); choose another name with --name, or remove {target}"
+            f"{weights.sha256[:12]}){why if same else ''}; choose another name with --name, or "
+            f"remove {target}"
         )

@@ -113,6 +113,10 @@ def test_export_other_weights_under_the_same_id_are_refused(
     told = r"net-torch-fp32 exists with other weights: untrained \(SHA-256 aaaa.*mine\.pth.*--name"
     with pytest.raises(InputError, match=told):
         export_torch(other, tmp_path)
+    with pytest.raises(
+        InputError, match=r"untrained weights are made for the --input-spec: .*--na"
+    ):
+        export_torch(replace(shufflenet, sha256="b" * 64), tmp_path)
     assert read_artifact(tmp_path / "net-torch-fp32").manifest == before
     assert export_torch(other, tmp_path, artifact_name="mine").manifest.id == "mine-torch-fp32"
 
