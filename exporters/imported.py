@@ -124,7 +124,8 @@ def _original(file: OnnxFile, wanted: Wanted, report: Report) -> OnnxOriginal:
     kind = "uint8" if port.is_uint8 else "float32"
     end = f"logits before the {output.softmax}" if output.softmax else "logits"
     report(f"input: {port.name}, {kind} {port.layout}, {spec.size} x {spec.size} pixels")
-    report(f"output: {output.name}, {end}, {output.classes} classes")
+    told = ", ".join(dict.fromkeys((output.name, end)))
+    report(f"output: {told}, {output.classes} classes")
     return OnnxOriginal(inferred, port, output, spec)
 
 
@@ -137,7 +138,8 @@ def _spec(port: PictureInput, given: InputSpec | None, report: Report) -> InputS
     if given is None:
         size = port.size or 0
         spec = InputSpec(size=size, resize=round(size * _MARGIN))
-        report(f"preprocess: {spec.interpolation}, {ASSUMED}; --input-spec says otherwise")
+        assumed = "assumed" if port.is_uint8 else ASSUMED
+        report(f"preprocess: {spec.interpolation}, {assumed}; to change it: --input-spec")
     elif port.size not in (None, given.size):
         raise InputError(
             f"--input-spec says {given.size} pixels and the model takes {port.size} x {port.size}; "
@@ -177,7 +179,7 @@ def _labels(given: tuple[str, ...] | None, classes: int, report: Report) -> tupl
     if given is not None:
         return check_count(given, classes, "labels")
     if classes == len(imagenet_labels()):
-        report("labels: ImageNet's, since the model has 1000 classes; --labels says otherwise")
+        report("labels: ImageNet's, since the model has 1000 classes; to change it: --labels")
         return imagenet_labels()
     report(f"labels: class 0 to class {classes - 1}; --labels names them")
     return numbered_labels(classes)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from exporters.onnx_original import OnnxOriginal
 from exporters.photographs import photographs
+from exporters.proof import summary
 from inference.artifact import Artifact
 from inference.engine import Engine, Pixels
 from inference.errors import ArtifactError, ParityError, RuntimeMissingError
@@ -56,8 +57,7 @@ def proved(
         else:
             golden += replayed
             fresh += measured
-            for parity in measured:
-                report(f"verify: {_line(parity)}")
+            report(f"verify: {summary([*replayed, *measured])}")
         kept.append(runtime)
     worst = max(golden, key=lambda parity: parity.distance)
     chosen = replace(variant, runtimes=tuple(kept), parity=worst)
@@ -102,11 +102,3 @@ def _compared(engine: Engine, pictures: tuple[_Pictures, ...], bound: float) -> 
             compare(other, together, reference=source, bound=bound) for other in (alone, scattered)
         ]
     return parities
-
-
-def _line(parity: Parity) -> str:
-    return (
-        f"{parity.reference}: {parity.measure} {parity.distance:.2g} of {parity.bound:.2g}, "
-        f"top-1 agreement {parity.top1_agreement:.1%} over {parity.images} pictures with "
-        f"{parity.distinct_top1} different answers"
-    )

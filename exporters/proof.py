@@ -76,8 +76,7 @@ def _prove_variant(
                 require(compared, what=f"{draft.manifest.id} on {engine.name}")
             except ParityError as error:
                 raise _with_worst(error, file, runtime, source) from error
-            tightest = _line(max(compared, key=_share_of_bound))
-            source.report(f"verify: {len(compared)} comparisons hold; the tightest: {tightest}")
+            source.report(f"verify: {summary(compared)}")
             found += compared
     if not found:
         source.report(f"leave out: {variant.file} cannot be verified here: {reasons[0]}")
@@ -115,8 +114,11 @@ def _share_of_bound(parity: Parity) -> float:
     return parity.distance / parity.bound
 
 
-def _line(parity: Parity) -> str:
+def summary(compared: list[Parity]) -> str:
+    """Of comparisons that hold, in one line."""
+    tightest = max(compared, key=_share_of_bound)
     return (
-        f"{parity.reference}: {parity.measure} {parity.distance:.2g} of {parity.bound:.2g}, "
-        f"top-1 agreement {parity.agreement}, {parity.distinct_top1} different answers"
+        f"{len(compared)} comparisons hold; the tightest: {tightest.reference}: {tightest.measure} "
+        f"{tightest.distance:.2g} of {tightest.bound:.2g}, top-1 agreement {tightest.agreement}, "
+        f"{tightest.distinct_top1} different answers"
     )

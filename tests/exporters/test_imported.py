@@ -2,6 +2,7 @@
 Runtime sessions; what pictures go through before is computed here once more, plainly."""
 
 import json
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -159,7 +160,7 @@ def test_import_keeps_what_verify_needs(imported: Import, steps: list[str]) -> N
     itself = [p for p in artifact.manifest.parity if "the engine itself" in p.reference]
     assert len(itself) % 4 == 0  # alone and scattered, fresh pictures and photographs
     assert len(itself) >= 4
-    assert any(step.startswith("verify: the file in float32, fresh pictures") for step in steps)
+    assert any(re.match(r"verify: \d+ comparisons hold; the tightest: ", step) for step in steps)
     assert "batch: fixed to 1 in the file, made free" in steps
     assert len(read_reference(artifact).pixels) == 16
 
@@ -202,8 +203,8 @@ def test_import_without_a_spec_assumes_imagenet_and_says_so(
     assert manifest.input == InputSpec(size=SIZE, resize=18)
     assert manifest.weights.input_spec_source == ASSUMED
     assert (
-        "preprocess: bilinear, assumed: ImageNet's mean and standard deviation; --input-spec says "
-        "otherwise"
+        "preprocess: bilinear, assumed: ImageNet's mean and standard deviation; to change it: "
+        "--input-spec"
     ) in steps
 
 
@@ -214,6 +215,21 @@ def test_import_of_bytes_has_no_mean_of_its_own(imported: Import, steps: list[st
     assert manifest.input.std == (1.0, 1.0, 1.0)
     assert manifest.input.resize == SPEC.resize
     assert any("takes bytes" in step for step in steps)
+
+
+def test_import_of_bytes_assumes_no_mean(imported: Import, steps: list[str]) -> None:
+    imported(Foreign(uint8=True).model(), spec=None)
+
+    assert "preprocess: bilinear, assumed; to change it: --input-spec" in steps
+    assert not any("ImageNet's mean" in step for step in steps)
+
+
+def test_import_of_an_output_named_logits_says_it_once(imported: Import, steps: list[str]) -> None:
+    model = Foreign().model()
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "logits"
+    imported(model)
+
+    assert "output: logits, 6 classes" in steps
 
 
 def test_import_takes_the_one_output_that_is_a_classifiers(imported: Import) -> None:
