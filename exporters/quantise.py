@@ -83,14 +83,12 @@ def pool_once(model: ModelProto) -> ModelProto:
     pooled.CopyFrom(model)
     dropped: set[str] = set()
     for node in pooled.graph.node:
-        inner = graph.maker(node) if node.op_type == "ReduceMean" else None
-        if inner is None or not _is_mean_over(graph, inner, 3) or not _is_mean_over(graph, node, 2):
+        chain = _means_behind(graph, node)
+        if chain is None:
             continue
-        if len(graph.readers(inner.output[0])) != 1:
-            continue
-        dropped.add(inner.output[0])
+        dropped.update(mean.output[0] for mean in chain)
         node.op_type = "GlobalAveragePool"
-        node.input[:] = [inner.input[0]]
+        node.input[:] = [chain[0].input[0]]
         del node.attribute[:]
     kept = [node for node in pooled.graph.node if node.output[0] not in dropped]
     del pooled.graph.node[:]
@@ -99,13 +97,31 @@ def pool_once(model: ModelProto) -> ModelProto:
     return pooled
 
 
-def _is_mean_over(graph: Graph, node: NodeProto, axis: int) -> bool:
-    if node.op_type != "ReduceMean" or not attribute(node, "keepdims", 1):
-        return False
+def _means_behind(graph: Graph, node: NodeProto) -> tuple[NodeProto, NodeProto] | None:
+    """The two means of exporters.rewrites.pooling whose result `node` gives its fourth axis."""
+    outer = graph.maker(node) if node.op_type == "Unsqueeze" else None
+    inner = graph.maker(outer) if outer is not None else None
+    if outer is None or inner is None or _axes(graph, node, rank=4) != (3,):
+        return None
+    means = _is_mean(graph, inner, axis=3, keeps=0) and _is_mean(graph, outer, axis=2, keeps=1)
+    alone = all(len(graph.readers(mean.output[0])) == 1 for mean in (inner, outer))
+    return (inner, outer) if means and alone else None
+
+
+def _is_mean(graph: Graph, node: NodeProto, *, axis: int, keeps: int) -> bool:
+    rank = axis + 1
+    return (
+        node.op_type == "ReduceMean"
+        and attribute(node, "keepdims", 1) == keeps
+        and len(graph.shapes.get(node.input[0], ())) == rank
+        and _axes(graph, node, rank=rank) == (axis,)
+    )
+
+
+def _axes(graph: Graph, node: NodeProto, *, rank: int) -> tuple[int, ...] | None:
     axes = graph.constants.get(node.input[1]) if len(node.input) > 1 else None
-    rank = len(graph.shapes.get(node.input[0], ()))
     given = integers(node, "axes") if axes is None else tuple(int(a) for a in np.ravel(axes))
-    return rank == 4 and given is not None and tuple(a % rank for a in given) == (axis,)
+    return None if given is None else tuple(axis % rank for axis in given)
 
 
 @dataclass(frozen=True)

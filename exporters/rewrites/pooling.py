@@ -1,9 +1,9 @@
 """Global average pooling as two means, over each row and then over the rows.
 
-ONNX Runtime adds up a ReduceMean over a whole feature map in one long float32 sum, whose rounding
-grows with the map; short sums of short sums keep it small, at the same speed. In efficientnet_b0
-at 224 pixels max |dlogit| against float64 falls from 1.2e-3 to 1.4e-4. Exact in real arithmetic:
-all rows are equally long.
+Runtimes add up a mean over a whole feature map in one long float32 sum, whose rounding grows with
+the map; short sums of short sums keep it small. The first mean drops its axis: OpenVINO would join
+two of the same form into one long sum again. At 456 pixels in efficientnet_b5 max |dlogit| there
+falls from 5.5e-3 to 8.4e-5. Exact in real arithmetic: all rows are equally long.
 """
 
 import copy
@@ -15,7 +15,7 @@ class RowMean(nn.Module):
     """(N, C, H, W) -> (N, C, 1, 1), as `nn.AdaptiveAvgPool2d(1)`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.mean(3, keepdim=True).mean(2, keepdim=True)
+        return x.mean(3).mean(2, keepdim=True).unsqueeze(3)
 
 
 def pool_by_rows(network: nn.Module) -> nn.Module | None:

@@ -48,6 +48,7 @@ def test_exported_graph_is_plain(exported: Exported) -> None:
     assert operators <= {
         *("Add", "Cast", "Clip", "Concat", "Conv", "Gelu", "Gemm", "MaxPool", "Mul"),
         *("ReduceMean", "Relu", "Reshape", "Split", "Sub", "Transpose"),
+        "Unsqueeze",
     }
 
 
