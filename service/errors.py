@@ -3,7 +3,11 @@
 InputError
 ├── BadRequestError     400   malformed: empty body, bad k, bad header, no model named
 ├── BodyTooLargeError   413   more bytes than the limit
-└── UnknownModelError   404   no such id or alias
+├── UnknownModelError   404   no such id, alias or version
+├── CodingError         415   a Content-Encoding that is not read here
+├── UnauthorizedError   401   the token is missing or wrong
+├── ForbiddenError      403   switched off
+└── NotOfferedError     501   a part of the protocol that is not here
 RefusedError            503   with Retry-After: the queue is full, or the service drains
 DeadlineError           504   the request's deadline passed
 EngineFailedError       500   the engine raised on this very request
@@ -26,9 +30,33 @@ class BodyTooLargeError(InputError):
 
 
 class UnknownModelError(InputError):
-    """No model of that id or alias is loaded."""
+    """No model of that id, alias or version is loaded."""
 
     status = 404
+
+
+class CodingError(InputError):
+    """The body is in a Content-Encoding that is not read here."""
+
+    status = 415
+
+
+class UnauthorizedError(InputError):
+    """The Authorization header is missing or wrong."""
+
+    status = 401
+
+
+class ForbiddenError(InputError):
+    """The service was started without what this needs."""
+
+    status = 403
+
+
+class NotOfferedError(InputError):
+    """A part of the protocol that this service leaves out."""
+
+    status = 501
 
 
 class RefusedError(StrideError):
