@@ -17,6 +17,7 @@ above `Tolerance.tie` is no tie: a top-1 answer lost counts as lost.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,8 @@ class Tolerance:
     """A bound as multiples of the original's own loss to float32 and of its logits' spread; the
     larger one counts. Of the spread, too: `widest`, the largest bound that a replay accepts, and
     `tie`, the largest lead that can be one. `agreement`: the share of top-1 answers that has to be
-    the same, of fewer than a hundred all but one; below 1 the bound is one of the root mean square.
+    the same; below 1 the bound is one of the root mean square, and of few pictures as many answers
+    may be lost as an engine that agrees so often loses by chance.
     """
 
     loss: float
@@ -56,6 +58,8 @@ TOLERANCES: dict[Precision, Tolerance] = {
     "int8": Tolerance(loss=0.0, spread=0.35, widest=0.35, tie=1.5, agreement=0.99),
 }
 _AS_MEASURED = 2.0
+_BY_CHANCE = 1e-3
+_MANY = 1000  # pictures: what they say of the share is no chance any more
 _TIE = 8.0  # root mean squares: the best classes move more than all do on average
 
 
@@ -115,7 +119,7 @@ def compare(
     agrees = np.isfinite(distance).all(axis=1) & ((answers == expected) | (lead <= tie))
     near = _margins(reference_logits) <= tie
     counted = ~(near & agrees) if tolerance.by_rms and not near.all() else np.ones_like(near)
-    one_lost = float(np.mean(np.arange(counted.sum()) > 0))
+    judged = int(counted.sum())
     return Parity(
         reference=reference,
         images=len(logits),
@@ -124,10 +128,23 @@ def compare(
         top1_agreement=float(agrees[counted].mean()),
         distinct_top1=len(np.unique(expected)),
         near_ties=int(near.sum()),
-        judged=int(counted.sum()),
-        required_agreement=min(tolerance.agreement, one_lost) if tolerance.by_rms else 1.0,
+        judged=judged,
+        required_agreement=_required(tolerance.agreement, judged, len(logits)),
         rms_dlogit=rms,
     )
+
+
+def _required(agreement: float, judged: int, pictures: int) -> float:
+    """The share of the `judged` answers that has to agree. Of few pictures one more or less is
+    chance: fewer are refused only where the share itself would lose as many once in a thousand
+    times."""
+    if agreement == 1.0 or pictures >= _MANY:
+        return agreement
+    likely, lost = 0.0, -1
+    while 1.0 - likely > _BY_CHANCE:
+        lost += 1
+        likely += comb(pictures, lost) * (1.0 - agreement) ** lost * agreement ** (pictures - lost)
+    return min(agreement, max(0.0, 1.0 - lost / judged))
 
 
 def _margins(logits: AnyLogits) -> NDArray[np.float64]:
