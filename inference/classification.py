@@ -40,7 +40,9 @@ def top_k(logits: NDArray[np.floating], k: int, labels: Sequence[str]) -> tuple[
         )
     weights = np.exp(exact - exact.max())
     probabilities = weights / weights.sum()
-    best = np.argsort(-exact, kind="stable")[:k]
+    least = np.partition(exact, classes - k)[classes - k]
+    above = np.flatnonzero(exact >= least)  # k, and more where several are equal to the last
+    best = above[np.argsort(-exact[above], kind="stable")[:k]]
     return tuple(
         Prediction(labels[index], index, probability)
         for index, probability in zip(best.tolist(), probabilities[best].tolist(), strict=True)

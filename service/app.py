@@ -1,11 +1,12 @@
-"""Wires the front: routes, errors and the middleware around one core."""
+"""Wires the front: routes, errors and the entrance around one core."""
 
-import math
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from typing import cast
 
-import orjson
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -15,15 +16,18 @@ from service import status, v1
 from service.admission import Admission
 from service.body import BodyReader
 from service.decoding import Decoder
-from service.errors import RefusedError
+from service.entrance import Entrance, Inference
 from service.front import Front
 from service.metrics import Metrics
-from service.middleware import ExchangeMiddleware
+from service.replies import error_reply, error_response
 from service.seam import Core
 from service.settings import Limits
 
+INFERENCE = v1.INFERENCE
+"""Paths of inference, and the protocol that each counts under."""
 
-def create_app(front: Front, metrics: Metrics) -> FastAPI:
+
+def create_app(front: Front, metrics: Metrics) -> Entrance:
     """The ASGI application; whoever calls it owns the core and its life."""
     app = FastAPI(
         title="Stride",
@@ -31,13 +35,21 @@ def create_app(front: Front, metrics: Metrics) -> FastAPI:
         version="0.1.0",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    app.include_router(v1.routes(front))
-    app.include_router(status.routes(front, metrics))
+    routers = (v1.routes(front), status.routes(front, metrics))
+    for router in routers:
+        app.include_router(router)
     app.add_exception_handler(StrideError, _on_stride_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_middleware(ExchangeMiddleware, core=front.core, metrics=metrics, inference=v1.INFERENCE)
-    return app
+    inference = tuple(_inference(routers))
+    return Entrance(app, core=front.core, metrics=metrics, inference=inference)
+
+
+def _inference(routers: Iterable[APIRouter]) -> Iterator[Inference]:
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.path in INFERENCE:
+                yield Inference(route.path_regex, INFERENCE[route.path], route.endpoint)
 
 
 def create_front(core: Core, limits: Limits, decode_threads: int | None = None) -> Front:
@@ -56,24 +68,14 @@ def create_metrics() -> Metrics:
     return Metrics(CollectorRegistry(auto_describe=True))
 
 
-def _error(status_code: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps({"error": message}), status_code, headers, media_type="application/json"
-    )
-
-
 async def _on_stride_error(_: Request, error: Exception) -> Response:
-    status_code = error.status if isinstance(error, StrideError) else 500
-    headers = None
-    if isinstance(error, RefusedError):
-        headers = {"Retry-After": str(math.ceil(error.retry_after))}
-    return _error(status_code, str(error), headers)
+    return error_reply(cast(StrideError, error))
 
 
 async def _on_invalid_query(_: Request, error: Exception) -> Response:
     details = error.errors() if isinstance(error, RequestValidationError) else ()
     parts = (f"{'.'.join(map(str, d['loc']))}: {d['msg']}, got {d['input']!r}" for d in details)
-    return _error(400, "; ".join(parts)[:500])
+    return error_response(400, "; ".join(parts)[:500])
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -81,4 +83,6 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     phrase = HTTPStatus(status_code).phrase.lower()
     where = f"{request.method} {request.url.path[:128]}"
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
-    return _error(status_code, f"{where}: {phrase}; the addresses are listed at /docs", headers)
+    return error_response(
+        status_code, f"{where}: {phrase}; the addresses are listed at /docs", headers
+    )

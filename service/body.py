@@ -2,13 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from types import TracebackType
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from service.errors import (
     BadRequestError,
@@ -17,6 +16,7 @@ from service.errors import (
     DisconnectedError,
     RefusedError,
 )
+from service.exchange import exchange_of
 from service.settings import Limits
 
 
@@ -27,42 +27,42 @@ class BodyReader:
         self._limits = limits
         self._held = 0
 
-    @asynccontextmanager
-    async def body(self, request: Request, deadline: float) -> AsyncIterator[bytes]:
-        """The whole body, counted as held until the context ends.
+    def body(self, request: Request, deadline: float) -> "Reading":
+        """A context with the whole body, counted as held until it ends.
 
         Raises BodyTooLargeError, RefusedError when memory is short, DeadlineError when it comes
         too slowly, DisconnectedError when it stops.
         """
-        self._check_declared(request)
-        holding = _Holding()
-        try:
-            yield await self._read(request, deadline, holding)
-        finally:
-            self._held -= holding.bytes
+        return Reading(self, request, deadline)
 
-    async def _read(self, request: Request, deadline: float, holding: "_Holding") -> bytes:
+    async def read(self, reading: "Reading") -> bytes:
+        self._check_declared(reading.request)
         chunks: list[bytes] = []
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
-                async for chunk in request.stream():
-                    self._hold(len(chunk), holding)
+            async with asyncio.timeout(max(0.0, reading.deadline - time.perf_counter())):
+                while (message := await reading.request.receive())["type"] == "http.request":
+                    chunk: bytes = message.get("body", b"")
+                    self._hold(len(chunk), reading)
                     chunks.append(chunk)
+                    if not message.get("more_body", False):
+                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
         except TimeoutError as error:
             raise DeadlineError(
-                f"the deadline passed after {holding.bytes} bytes of the body; "
+                "the deadline passed before the whole body had come; "
                 "send faster, a smaller image, or a larger X-Request-Timeout"
             ) from error
-        except ClientDisconnect as error:
-            raise DisconnectedError("the client closed the connection inside the body") from error
-        return b"".join(chunks)
+        raise DisconnectedError("the client closed the connection inside the body")
+
+    def let_go(self, reading: "Reading") -> None:
+        self._held -= reading.held
+        reading.held = 0
 
     def _check_declared(self, request: Request) -> None:
-        declared = request.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._limits.body_bytes:
-            raise self._too_large(declared)
+        declared = exchange_of(request).headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._limits.body_bytes:
+            raise self._too_large(declared.decode())
 
-    def _hold(self, size: int, holding: "_Holding") -> None:
+    def _hold(self, size: int, reading: "Reading") -> None:
         if self._held + size > self._limits.held_bytes:
             raise RefusedError(
                 "the bodies being worked on fill the memory set aside for them; "
@@ -70,8 +70,8 @@ class BodyReader:
                 retry_after=1.0,
             )
         self._held += size
-        holding.bytes += size
-        if holding.bytes > self._limits.body_bytes:
+        reading.held += size
+        if reading.held > self._limits.body_bytes:
             raise self._too_large(f"more than {self._limits.body_bytes}")
 
     def _too_large(self, received: str) -> BodyTooLargeError:
@@ -81,11 +81,29 @@ class BodyReader:
         )
 
 
-@dataclass
-class _Holding:
-    """What one request has taken of the memory for bodies."""
+class Reading:
+    """The context that `BodyReader.body` gives; `held`: bytes of memory for bodies it has taken."""
 
-    bytes: int = 0
+    def __init__(self, reader: BodyReader, request: Request, deadline: float) -> None:
+        self.request = request
+        self.deadline = deadline
+        self.held = 0
+        self._reader = reader
+
+    async def __aenter__(self) -> bytes:
+        try:
+            return await self._reader.read(self)
+        except BaseException:
+            self._reader.let_go(self)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._reader.let_go(self)
 
 
 async def image_bytes(request: Request, body: bytes) -> bytes:
@@ -94,7 +112,8 @@ async def image_bytes(request: Request, body: bytes) -> bytes:
         raise BadRequestError(
             "the body is empty; send the image itself, e.g. curl --data-binary @photo.jpg"
         )
-    if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    declared = exchange_of(request).headers.get(b"content-type", b"")
+    if declared.lower().startswith(b"multipart/form-data"):
         return await _multipart_file(request, body)
     return body
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -87,7 +87,7 @@ async def _answer(
     content = {
         "model": model.id,
         "trained": manifest.weights.trained,
-        "predictions": [asdict(prediction) for prediction in predictions],
+        "predictions": predictions,
     }
     return content, Ending(model.id, "ok", stages)
 

@@ -1,36 +1,42 @@
 """One HTTP request on its way through the front: its id, its stage times and how it ended."""
 
+import asyncio
 import re
+import secrets
 import time
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
 
 from starlette.requests import Request
 
 from service.errors import BadRequestError
 from service.metrics import UNKNOWN
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_SECONDS = re.compile(r"\d{1,9}(\.\d{0,9})?|\.\d{1,9}", re.ASCII)
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+_SECONDS = re.compile(rb"\d{1,9}(\.\d{0,9})?|\.\d{1,9}")
+_PROCESS = secrets.token_hex(8)
+_OWN_IDS = (f"{_PROCESS}{number:08x}" for number in count())
 
 
-def request_id(received: str | None) -> str:
-    """The client's id where it is short and printable, else a fresh one."""
+def request_id(received: bytes | None) -> str:
+    """The client's id where it is short and printable, else a fresh one: random for this process,
+    then counted."""
     if received and _REQUEST_ID.fullmatch(received):
-        return received
-    return uuid.uuid4().hex
+        return received.decode()
+    return next(_OWN_IDS)
 
 
-def timeout(received: str | None, longest: float) -> float:
+def timeout(received: bytes | None, longest: float) -> float:
     """Seconds from the header `X-Request-Timeout`; raises BadRequestError for anything else."""
     if received is None:
         return longest
     if _SECONDS.fullmatch(received) and 0 < float(received) <= longest:
         return float(received)
+    told = received[:40].decode("latin-1")
     raise BadRequestError(
-        f"X-Request-Timeout is {received[:40]!r}, expected seconds above 0 and up to {longest:g}"
+        f"X-Request-Timeout is {told!r}, expected seconds above 0 and up to {longest:g}"
     )
 
 
@@ -63,26 +69,34 @@ def outcome_of(status: int) -> str:
 
 @dataclass
 class Exchange:
-    """Filled by the routes; the middleware turns it into headers, metrics and a log line.
+    """Filled by the routes; the entrance turns it into headers, metrics and a log line.
 
-    `protocol` is set for addresses of inference alone: others are not counted as requests.
-    `models`: the ids asked; `endings`: how it went for each that was reached.
+    `headers`: of the request, by their names in lower case. `protocol` is set for addresses of
+    inference alone: others are not counted as requests. `models`: the ids asked; `endings`: how it
+    went for each that was reached. `abandoned`: the client has gone away.
     """
 
     id: str
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
     protocol: str | None = None
     models: list[str] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
+    abandoned: bool = False
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages[name] = time.perf_counter() - started
+    def abandon(self, task: "asyncio.Task[Any]") -> Callable[[], None]:
+        """What to call when the client goes away while `task` works on this request."""
+
+        def lost() -> None:
+            self.abandoned = True
+            task.cancel()
+
+        return lost
+
+    def received(self) -> None:
+        """The request is there as a whole."""
+        self.stages["receive"] = time.perf_counter() - self.started
 
     def results(self, status: int, seconds: float) -> list["Result"]:
         """What to count for each model. A comparison is one request to each of its models: the
@@ -108,7 +122,7 @@ class Exchange:
 
 
 def exchange_of(request: Request) -> Exchange:
-    """The record that the middleware made for this request."""
+    """The record that the entrance made for this request."""
     exchange: Exchange = request.scope["state"]["exchange"]
     return exchange
 

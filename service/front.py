@@ -2,22 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from starlette.requests import Request
 
 from inference.engine import Pixels
 from inference.errors import BrokenImageError
 from service.admission import Admission
-from service.body import BodyReader, image_bytes
+from service.body import BodyReader
 from service.decoding import Decoder, Prepared
 from service.errors import (
     BadRequestError,
     DeadlineError,
-    DisconnectedError,
     EngineFailedError,
     RefusedError,
     UnknownModelError,
@@ -25,8 +20,6 @@ from service.errors import (
 from service.exchange import Exchange, timeout
 from service.seam import Answer, Core, ModelInfo, Refusal
 from service.settings import Limits
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,25 +46,16 @@ class Front:
             raise BadRequestError(
                 f"{len(models)} models are loaded, say which with ?model=; {_loaded(models)}"
             )
+        if same := [model.id for model in models if model.manifest.name == name]:
+            raise UnknownModelError(
+                f"{name!r} is the name of several models: {', '.join(same)}; give the id of one"
+            )
         raise UnknownModelError(f"no model {name[:128]!r} is loaded; {_loaded(models)}")
 
-    def deadline(self, request: Request, exchange: Exchange) -> float:
+    def deadline(self, exchange: Exchange) -> float:
         """When the answer must be there, as a reading of `time.perf_counter`."""
-        header = request.headers.get("x-request-timeout")
+        header = exchange.headers.get(b"x-request-timeout")
         return exchange.started + timeout(header, self.limits.timeout)
-
-    @asynccontextmanager
-    async def image(
-        self, request: Request, exchange: Exchange, deadline: float
-    ) -> AsyncIterator[bytes]:
-        """The encoded image of this request, held in memory until the context ends, and a slot
-        among the requests that are worked on."""
-        async with AsyncExitStack() as stack:
-            with exchange.stage("receive"):
-                body = await stack.enter_async_context(self.bodies.body(request, deadline))
-                data = await image_bytes(request, body)
-            stack.enter_context(self.admission.slot())
-            yield data
 
     async def prepare(
         self, data: bytes, models: Sequence[ModelInfo], exchange: Exchange, deadline: float
@@ -111,25 +95,6 @@ def error_of(refusal: Refusal) -> Exception:
     if refusal.kind == "unknown":
         return UnknownModelError(refusal.message)
     return EngineFailedError(refusal.message)
-
-
-async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Runs `work`, and cancels it when the client goes away. The body must have been read."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise DisconnectedError("the client closed the connection before the answer")
-        return task.result()
-    finally:
-        watch.cancel()
-        task.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _loaded(models: tuple[ModelInfo, ...]) -> str:

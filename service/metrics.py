@@ -10,8 +10,9 @@ Labels come from what is loaded, never from a request: an unknown model counts a
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from service.histogram import Histogram
 from service.seam import ModelInfo
 
 STAGES = ("receive", "decode", "resize", "queue", "inference", "respond")
@@ -35,21 +36,21 @@ class Metrics:
             "stride_request_seconds",
             "Time of an inference request in the service, by model, protocol and outcome.",
             ("model", "protocol", "outcome"),
-            buckets=SECONDS,
+            bounds=SECONDS,
             registry=registry,
         )
         self._stage = Histogram(
             "stride_stage_seconds",
             "Time of one stage of a request.",
             ("model", "stage"),
-            buckets=SECONDS,
+            bounds=SECONDS,
             registry=registry,
         )
         self._batch = Histogram(
             "stride_batch_size",
             "Images per engine call.",
             ("model",),
-            buckets=BATCH_SIZES,
+            bounds=BATCH_SIZES,
             registry=registry,
         )
         self._depth = Gauge(
@@ -81,20 +82,20 @@ class Metrics:
         """A model is loaded: all its series exist from now on, at zero."""
         self._engine.labels(info.id, info.runtime, info.manifest.precision, info.device).set(1)
         self._depth.labels(info.id).set_function(depth)
-        self._batch.labels(info.id)
+        self._batch.declare(info.id)
         self._images.labels(info.id)
         for stage in STAGES:
-            self._stage.labels(info.id, stage)
+            self._stage.declare(info.id, stage)
         for outcome in OUTCOMES:
             self._requests.labels(info.id, outcome)
 
     def batch(self, model: str, images: int) -> None:
-        self._batch.labels(model).observe(images)
+        self._batch.observe(images, model)
         self._images.labels(model).inc(images)
 
     def stage(self, model: str, stage: str, seconds: float) -> None:
-        self._stage.labels(model, stage).observe(seconds)
+        self._stage.observe(seconds, model, stage)
 
     def request(self, model: str, protocol: str, outcome: str, seconds: float) -> None:
-        self._request.labels(model, protocol, outcome).observe(seconds)
+        self._request.observe(seconds, model, protocol, outcome)
         self._requests.labels(model, outcome).inc()

@@ -1,8 +1,10 @@
-"""uvicorn's HTTP protocol with bounds on the head of a request, which uvicorn itself has not."""
+"""uvicorn's HTTP protocol with what it has not: bounds on the head of a request, bodies in large
+pieces, and word of clients that go away."""
 
 import asyncio
 import http
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -11,6 +13,17 @@ HEAD_BYTES = 64 * 1024
 """Bytes of request line and headers, checked after each read from the socket."""
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a later request on it, to the end of the head."""
+BODY_PIECE = 1 << 18
+"""Bytes of a body that are gathered before the application hears of them; small enough to be
+nothing beside the bodies that it holds itself."""
+CONNECTION = "stride.connection"
+"""Where the scope of a request has its connection."""
+
+
+class Connection(Protocol):
+    """`on_lost` is called once, on the event loop, if the client goes away while it is set."""
+
+    on_lost: Callable[[], None] | None
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -18,6 +31,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.on_lost: Callable[[], None] | None = None
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -28,6 +42,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
         super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
+            self.on_lost = None
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -39,12 +56,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required]
         if self._head_timer is None:
             self._begin_head()
 
     def on_headers_complete(self) -> None:
         self._end_head()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Wakes the application at the end of the body, or of a piece of it."""
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > BODY_PIECE:
+            self.flow.pause_reading()
+            cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn calls this for bytes that are no HTTP."""

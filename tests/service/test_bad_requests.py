@@ -46,7 +46,7 @@ WRONG = {
     "no-model-named": Wrong(400, "2 models are loaded, say which with ?model=", png(), ""),
     "k-too-large": Wrong(400, "k is 33, expected 1 to 32", png(), "?model=tiny&k=33"),
     "k-zero": Wrong(400, "k is 0, expected 1 to 32", png(), "?model=tiny&k=0"),
-    "k-no-number": Wrong(400, "query.k", png(), "?model=tiny&k=many"),
+    "k-no-number": Wrong(400, "k is 'many', expected a whole number", png(), "?model=tiny&k=many"),
     "timeout-no-number": Wrong(
         400, "X-Request-Timeout is 'soon'", png(), headers=(("X-Request-Timeout", "soon"),)
     ),

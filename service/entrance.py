@@ -1,0 +1,168 @@
+"""Where every request comes in: its id, the marks on its answer, metrics and a log line.
+
+Inference is answered from here, past FastAPI's router, whose work per request would cost as much
+as a small network; everything else goes on to it.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from measuring.errors import StrideError
+from service.errors import DisconnectedError
+from service.exchange import Exchange, request_id
+from service.metrics import Metrics
+from service.protocol import CONNECTION, Connection
+from service.replies import UNEXPECTED, error_reply
+from service.seam import Core
+
+log = logging.getLogger("stride.access")
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """An address of inference: what is counted under `protocol`, and who answers a POST. The
+    pattern's groups become the path parameters."""
+
+    pattern: re.Pattern[str]
+    protocol: str
+    endpoint: Endpoint
+
+
+class Entrance:
+    """The outermost ASGI application; `app` has all other addresses, and refuses other methods."""
+
+    def __init__(
+        self, app: ASGIApp, *, core: Core, metrics: Metrics, inference: Sequence[Inference]
+    ) -> None:
+        self._app = app
+        self._core = core
+        self._metrics = metrics
+        self._inference = tuple(inference)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        exchange = Exchange(request_id(headers.get(b"x-request-id")), headers)
+        scope["state"] = {"exchange": exchange}
+        inference = self._find(scope)
+        exchange.protocol = inference.protocol if inference else None
+        status = 0
+        try:
+            if inference and scope["method"] == "POST":
+                response = await self._infer(inference.endpoint, scope, receive, exchange)
+                status = response.status_code
+                await self._send(response, exchange, send)
+            else:
+                status = await self._pass_on(scope, receive, send, exchange)
+        finally:
+            self._record(scope, exchange, status)
+
+    def _find(self, scope: Scope) -> Inference | None:
+        path = scope["path"]
+        for inference in self._inference:
+            if found := inference.pattern.fullmatch(path):
+                scope["path_params"] = found.groupdict()
+                return inference
+        return None
+
+    async def _infer(
+        self, endpoint: Endpoint, scope: Scope, receive: Receive, exchange: Exchange
+    ) -> Response:
+        """The endpoint's answer or that to its error. When the client goes away it is cancelled,
+        and with it what it waits for: nobody reads the answer."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        connection: Connection | None = scope.get(CONNECTION)
+        if connection is not None:
+            connection.on_lost = exchange.abandon(task)
+        try:
+            return await endpoint(Request(scope, receive))
+        except StrideError as error:
+            return error_reply(error)
+        except asyncio.CancelledError:
+            if not exchange.abandoned:
+                raise
+            task.uncancel()
+            return error_reply(DisconnectedError("the client closed the connection"))
+        except Exception:
+            log.exception("unexpected error in request id=%s", exchange.id)
+            return UNEXPECTED
+        finally:
+            if connection is not None:
+                connection.on_lost = None
+
+    async def _send(self, response: Response, exchange: Exchange, send: Send) -> None:
+        headers = [*response.raw_headers, *self._marks(exchange)]
+        await send(
+            {"type": "http.response.start", "status": response.status_code, "headers": headers}
+        )
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> int:
+        """The status that the application answered with."""
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                marked = MutableHeaders(scope=message)
+                for name, value in self._marks(exchange):
+                    marked[name.decode()] = value.decode("latin-1")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception:
+            log.exception("unexpected error in request id=%s", exchange.id)
+            if status:
+                raise
+            await UNEXPECTED(scope, receive, send_marked)
+        return status
+
+    def _marks(self, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        marks = [(b"x-request-id", exchange.id.encode())]
+        if exchange.protocol is not None:
+            marks.append((b"server-timing", exchange.server_timing().encode()))
+        if self._core.draining():
+            marks.append((b"connection", b"close"))
+        return marks
+
+    def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
+        seconds = time.perf_counter() - exchange.started
+        if exchange.protocol is not None:
+            for result in exchange.results(status, seconds):
+                for name, value in result.stages.items():
+                    if name not in {"queue", "inference"}:  # the core counts its own
+                        self._metrics.stage(result.model, name, value)
+                self._metrics.request(
+                    result.model, exchange.protocol, result.outcome, result.seconds
+                )
+        level = logging.WARNING if status >= 500 else logging.DEBUG
+        if not log.isEnabledFor(level):
+            return
+        log.log(
+            level,
+            "request id=%s method=%s path=%s models=%s status=%d seconds=%.6f",
+            exchange.id, scope["method"], _as_sent(scope), ",".join(exchange.models), status,
+            seconds,
+        )  # fmt: skip
+
+
+def _as_sent(scope: Scope) -> str:
+    """The path still percent-encoded: decoded, it could write lines of its own into the log."""
+    path: bytes = scope.get("raw_path") or b""
+    return path[:256].decode("ascii", "backslashreplace")

@@ -1,0 +1,26 @@
+"""Answers that are the same wherever they come from: errors, as `{"error": ...}`."""
+
+import math
+
+import orjson
+from starlette.responses import Response
+
+from measuring.errors import StrideError
+from service.errors import RefusedError
+
+
+def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps({"error": message}), status, headers, media_type="application/json"
+    )
+
+
+def error_reply(error: StrideError) -> Response:
+    """With `Retry-After` where coming again makes sense."""
+    headers = None
+    if isinstance(error, RefusedError):
+        headers = {"Retry-After": str(math.ceil(error.retry_after))}
+    return error_response(error.status, str(error), headers)
+
+
+UNEXPECTED = error_response(500, "an unexpected error in the service; its log has the details")
