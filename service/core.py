@@ -1,24 +1,28 @@
-"""The core in this process: admission, deadlines and statistics around one batcher per model."""
+"""The core in this process: deadlines and statistics around one batcher per model, and the
+models' coming and going."""
 
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from inference.engine import Pixels
 from service.batcher import Batcher, QueueRules
 from service.job import Batch, Job
-from service.loading import Chosen, Loaded, load
+from service.lineup import Lineup, Served
+from service.loading import Chosen, Loaded
 from service.metrics import Metrics
-from service.seam import Answer, ModelInfo, Priority, Refusal, RefusalKind
-from service.statistics import Statistics
+from service.repository import Repository
+from service.seam import Answer, Entry, ModelInfo, Priority, Refusal, RefusalKind
+from service.statistics import BatchStatistics, Statistics
+from service.switching import Switching
 
 _FAILURE: dict[RefusalKind, str] = {
     "full": "REJECTED",
     "late": "REJECTED",
     "draining": "REJECTED",
+    "unavailable": "REJECTED",
     "expired": "REJECTED",
     "failed": "BACKEND",
     "unknown": "OTHER",
@@ -27,23 +31,19 @@ _FAILURE: dict[RefusalKind, str] = {
 """Triton's failure reason for each refusal."""
 
 
-@dataclass
-class _Served:
-    info: ModelInfo
-    batcher: Batcher
-    statistics: Statistics = field(default_factory=Statistics)
-
-
 class LocalCore:
     """Implements `service.seam.Core` with threads of this process.
 
-    `start` opens the engines one after the other, so that their warm-ups do not disturb each
-    other's measurement; until it is done `unready` says so. `drain` ends what was admitted.
+    Models are opened one after the other, so that their warm-ups do not disturb each other's
+    measurement. `start` opens the first ones; until it is done `unready` says so. `drain` ends what
+    was admitted. Without a `repository`, only what was `add`ed is known.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, repository: Repository | None = None) -> None:
         self._metrics = metrics
-        self._served: dict[str, _Served] = {}
+        self._repository = repository
+        self._lineup = Lineup()
+        self._switching = Switching(self._lineup, repository, self.add)
         self._state: str | None = "loading: no model is open yet"
         self._draining = False
 
@@ -52,21 +52,98 @@ class LocalCore:
         for number, chosen in enumerate(models, 1):
             identity = chosen.artifact.manifest.id
             self._state = f"loading {identity}, model {number} of {len(models)}"
-            loaded = await asyncio.to_thread(load, chosen, queue_capacity)
-            if self._draining:
-                for engine in loaded.engines:
-                    engine.close()
+            if not await self._switching.open(chosen, queue_capacity):
                 return
-            self.add(loaded)
         self._state = None
 
     def add(self, loaded: Loaded) -> None:
-        """Serve this model from now on."""
+        """Serve this model from now on, instead of the one that had its id."""
+
+        def start(totals: Statistics) -> Batcher:
+            return self._start(loaded, totals)
+
+        old = self._lineup.switch(loaded, start)
+        batcher = self._lineup.served[loaded.info.id].batcher
+        self._metrics.declare(loaded.info, lambda: batcher.depth)
+        if old is not None:
+            self._switching.retire(old)
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        return tuple(served.info for served in self._lineup.served.values())
+
+    def unready(self) -> str | None:
+        if self._state is not None:
+            return self._state
+        reasons = [self.unready_model(identity) for identity in self._lineup.served]
+        if None in reasons:
+            return None
+        return "; ".join(filter(None, reasons)) or "no model is loaded"
+
+    def unready_model(self, model: str) -> str | None:
+        return None if model in self._lineup.served else f"model {model!r} is not loaded"
+
+    def draining(self) -> bool:
+        return self._draining
+
+    def statistics(self) -> dict[str, Statistics]:
+        return self._lineup.statistics
+
+    def pending(self) -> dict[str, int]:
+        """Admitted and not yet answered requests by model."""
+        return {identity: s.batcher.pending for identity, s in self._lineup.served.items()}
+
+    def index(self) -> tuple[Entry, ...]:
+        return self._lineup.entries(self._repository.ids() if self._repository else ())
+
+    async def load(self, name: str) -> Refusal | None:
+        return await self._switching.load(name)
+
+    async def unload(self, name: str) -> Refusal | None:
+        return await self._switching.unload(name)
+
+    async def reload(self) -> None:
+        await self._switching.reload()
+
+    def announce_drain(self) -> None:
+        """Be unready from now on, and go on serving."""
+        self._draining = True
+        self._switching.end()
+        self._state = "draining: the service is shutting down"
+
+    async def drain(self) -> None:
+        """Refuse new requests, finish the admitted ones, close the engines."""
+        self.announce_drain()
+        await self._switching.finish()
+        await asyncio.gather(*(s.batcher.drain() for s in self._lineup.served.values()))
+
+    async def submit(
+        self, model: str, pixels: Pixels, *, deadline: float, priority: Priority = Priority.NORMAL
+    ) -> Answer | Refusal:
+        served = self._lineup.served.get(model)
+        if served is None:
+            return Refusal("unknown", f"model {model!r} is not loaded")
+        if refusal := _unfit(served.info, pixels):
+            return refusal
+        totals, started = served.statistics, time.perf_counter()
+        outcome = await _outcome(served, Job(pixels, deadline), priority)
+        seconds = time.perf_counter() - started
+        if isinstance(outcome, Answer):
+            totals.success += 1
+            totals.request_seconds += seconds
+            totals.queue_seconds += outcome.queue
+            self._metrics.stage(model, "queue", outcome.queue)
+            self._metrics.stage(model, "inference", outcome.inference)
+        else:
+            totals.failure[_FAILURE[outcome.kind]] += 1
+            totals.failure_seconds += seconds
+        return outcome
+
+    def _start(self, loaded: Loaded, totals: Statistics) -> Batcher:
         info = loaded.info
 
         def observe(batch: Batch) -> None:
             self._metrics.batch(info.id, batch.images)
-            _count_batch(served.statistics, batch)
+            _count_batch(totals, batch)
 
         size, seconds = max(info.seconds_by_batch.items())
         rules = QueueRules(
@@ -75,55 +152,7 @@ class LocalCore:
             classes=len(info.manifest.labels),
             seconds_per_image=seconds / size,
         )
-        batcher = Batcher(loaded.engines, rules, observe)
-        served = self._served[info.id] = _Served(info, batcher)
-        self._metrics.declare(info, lambda: batcher.depth)
-
-    def models(self) -> tuple[ModelInfo, ...]:
-        return tuple(served.info for served in self._served.values())
-
-    def unready(self) -> str | None:
-        return self._state
-
-    def draining(self) -> bool:
-        return self._draining
-
-    def statistics(self) -> dict[str, Statistics]:
-        return {identity: served.statistics for identity, served in self._served.items()}
-
-    def pending(self) -> dict[str, int]:
-        """Admitted and not yet answered requests by model."""
-        return {identity: served.batcher.pending for identity, served in self._served.items()}
-
-    def announce_drain(self) -> None:
-        """Be unready from now on, and go on serving."""
-        self._draining = True
-        self._state = "draining: the service is shutting down"
-
-    async def drain(self) -> None:
-        """Refuse new requests, finish the admitted ones, close the engines."""
-        self.announce_drain()
-        await asyncio.gather(*(served.batcher.drain() for served in self._served.values()))
-
-    async def submit(
-        self, model: str, pixels: Pixels, *, deadline: float, priority: Priority = Priority.NORMAL
-    ) -> Answer | Refusal:
-        served = self._served.get(model)
-        if served is None:
-            return Refusal("unknown", f"model {model!r} is not loaded")
-        if refusal := _unfit(served.info, pixels):
-            return refusal
-        started = time.perf_counter()
-        outcome = await _outcome(served, Job(pixels, deadline), priority)
-        if isinstance(outcome, Answer):
-            served.statistics.success += 1
-            served.statistics.request_seconds += time.perf_counter() - started
-            served.statistics.queue_seconds += outcome.queue
-            self._metrics.stage(model, "queue", outcome.queue)
-            self._metrics.stage(model, "inference", outcome.inference)
-        else:
-            served.statistics.failure[_FAILURE[outcome.kind]] += 1
-        return outcome
+        return Batcher(loaded.engines, rules, observe)
 
 
 def _unfit(info: ModelInfo, pixels: Pixels) -> Refusal | None:
@@ -138,7 +167,7 @@ def _unfit(info: ModelInfo, pixels: Pixels) -> Refusal | None:
     )
 
 
-async def _outcome(served: _Served, job: Job, priority: Priority) -> Answer | Refusal:
+async def _outcome(served: Served, job: Job, priority: Priority) -> Answer | Refusal:
     left = job.deadline - time.perf_counter()
     if left <= 0:
         return Refusal("expired", "the deadline had passed before the request was queued")
@@ -158,10 +187,18 @@ async def _outcome(served: _Served, job: Job, priority: Priority) -> Answer | Re
             served.batcher.withdraw(job)
 
 
-def _count_batch(statistics: Statistics, batch: Batch) -> None:
-    requests = len(batch.slices)
-    statistics.executions += 1
-    statistics.images += batch.images
-    statistics.input_seconds += (batch.started - batch.taken) * requests
-    statistics.infer_seconds += batch.seconds * requests
-    statistics.output_seconds += (time.perf_counter() - batch.finished) * requests
+def _count_batch(totals: Statistics, batch: Batch) -> None:
+    requests, seconds = len(batch.slices), batch.seconds
+    gathered = batch.started - batch.taken
+    delivered = time.perf_counter() - batch.finished
+    totals.executions += 1
+    totals.images += batch.images
+    totals.last_inference = int(time.time() * 1e3)
+    totals.input_seconds += gathered * requests
+    totals.infer_seconds += seconds * requests
+    totals.output_seconds += delivered * requests
+    size = totals.batches.setdefault(batch.images, BatchStatistics())
+    size.executions += 1
+    size.input_seconds += gathered
+    size.infer_seconds += seconds
+    size.output_seconds += delivered

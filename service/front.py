@@ -86,7 +86,7 @@ class Front:
 
 def error_of(refusal: Refusal) -> Exception:
     """The error a client sees for a refusal of the core."""
-    if refusal.kind in {"full", "late", "draining"}:
+    if refusal.kind in {"full", "late", "draining", "unavailable"}:
         return RefusedError(refusal.message, refusal.retry_after or 1.0)
     if refusal.kind == "invalid":
         return BadRequestError(refusal.message)

@@ -26,13 +26,20 @@ class Chosen:
     spec: ModelSpec
     aliases: tuple[str, ...]
 
+    @classmethod
+    def of(cls, artifact: Artifact, spec: ModelSpec) -> "Chosen":
+        """Without the plain name, which depends on what else is served."""
+        aliases = (spec.alias,) if spec.alias else ()
+        return cls(artifact, replace(spec, id=artifact.manifest.id), aliases)
+
 
 @dataclass(frozen=True)
 class Loaded:
-    """Warm engines, one per instance."""
+    """Warm engines, one per instance; `alias`: the one given by `--model`."""
 
     info: ModelInfo
     engines: tuple[Engine, ...]
+    alias: str | None = None
 
 
 def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
@@ -48,7 +55,7 @@ def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
     else:
         found = [(ModelSpec(artifact.manifest.id), artifact) for artifact in _all(repository)]
     _refuse_duplicates(spec.id for spec, _ in found)
-    aliases = _aliases(found)
+    aliases = names([Named(spec.id, a.manifest.name, spec.alias) for spec, a in found])
     return tuple(
         Chosen(artifact, spec, tuple(name for name, id_ in aliases.items() if id_ == spec.id))
         for spec, artifact in found
@@ -87,7 +94,7 @@ def load(chosen: Chosen, queue_capacity: int) -> Loaded:
         seconds_by_batch=seconds,
         aliases=chosen.aliases,
     )
-    return Loaded(info, tuple(engines))
+    return Loaded(info, tuple(engines), spec.alias)
 
 
 def _open(chosen: Chosen, threads: int) -> Engine:
@@ -126,18 +133,28 @@ def _refuse_duplicates(ids: Iterable[str]) -> None:
         seen.add(identity)
 
 
-def _aliases(found: Sequence[tuple[ModelSpec, Artifact]]) -> dict[str, str]:
-    """Alias -> id: those given, then each artifact's own name where only one has it."""
-    ids = {spec.id for spec, _ in found}
+@dataclass(frozen=True)
+class Named:
+    """A model's id, the plain name of its artifact, and the alias that it was given, if any."""
+
+    id: str
+    name: str
+    alias: str | None
+
+
+def names(models: Sequence[Named]) -> dict[str, str]:
+    """Alias -> id: those given, then each artifact's own name where only one has it. Raises
+    InputError for an alias that is taken."""
+    ids = {model.id for model in models}
     aliases: dict[str, str] = {}
-    for spec, _ in found:
-        if spec.alias is None:
+    for model in models:
+        if model.alias is None:
             continue
-        if spec.alias in aliases or spec.alias in ids - {spec.id}:
-            raise InputError(f"--model: the alias {spec.alias!r} is taken; choose another")
-        aliases[spec.alias] = spec.id
-    names = [artifact.manifest.name for _, artifact in found]
-    for (spec, _), name in zip(found, names, strict=True):
-        if names.count(name) == 1 and name not in aliases and name not in ids:
-            aliases[name] = spec.id
+        if model.alias in aliases or model.alias in ids - {model.id}:
+            raise InputError(f"--model: the alias {model.alias!r} is taken; choose another")
+        aliases[model.alias] = model.id
+    plain = [model.name for model in models]
+    for model in models:
+        if plain.count(model.name) == 1 and model.name not in aliases and model.name not in ids:
+            aliases[model.name] = model.id
     return aliases

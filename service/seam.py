@@ -13,7 +13,12 @@ from inference.engine import Logits, Pixels
 from inference.manifest import Manifest
 from service.statistics import Statistics
 
-RefusalKind = Literal["unknown", "invalid", "full", "late", "draining", "expired", "failed"]
+RefusalKind = Literal[
+    "unknown", "invalid", "full", "late", "draining", "expired", "failed", "unavailable"
+]
+ModelStatus = Literal["READY", "LOADING", "UNAVAILABLE"]
+"""Triton's words for the state of a model."""
+PolicyName = Literal["none", "work-conserving", "delay", "slo"]
 
 
 class Priority(IntEnum):
@@ -42,6 +47,26 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Batching:
+    """How requests are put together: the policy's name, and in seconds how long it may hold a
+    request (`delay`) or what it may take from arrival to answer (`slo`), where it has such."""
+
+    policy: PolicyName = "work-conserving"
+    delay: float | None = None
+    slo: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the repository's index; `reason` says why the model is not ready, or why what
+    was last tried with it failed while it goes on serving."""
+
+    id: str
+    status: ModelStatus
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """What the front needs to know of a loaded model."""
 
@@ -55,6 +80,7 @@ class ModelInfo:
     queue_capacity: int
     seconds_by_batch: dict[int, float]
     aliases: tuple[str, ...]
+    batching: Batching = Batching()
 
     @property
     def id(self) -> str:
@@ -78,7 +104,7 @@ class Core(Protocol):
         ...
 
     def statistics(self) -> dict[str, Statistics]:
-        """Totals since start by model id."""
+        """Totals since start by model id; they go on over a reload."""
         ...
 
     def pending(self) -> dict[str, int]:
@@ -86,7 +112,29 @@ class Core(Protocol):
         ...
 
     def unready(self) -> str | None:
-        """Why no traffic should come here now; None when it may."""
+        """Why no traffic should come here now; None while at least one model serves."""
+        ...
+
+    def unready_model(self, model: str) -> str | None:
+        """Why the model with this id does not serve now; None when it does."""
+        ...
+
+    def index(self) -> tuple[Entry, ...]:
+        """Every artifact of the repository and everything that is loaded, by id."""
+        ...
+
+    async def load(self, name: str) -> Refusal | None:
+        """Open the artifact with this id or plain name, or open it again beside the one that
+        serves and switch over; None once it serves. After a failure the old one goes on."""
+        ...
+
+    async def unload(self, name: str) -> Refusal | None:
+        """Switch off the model with this id or alias, and finish what it has admitted."""
+        ...
+
+    async def reload(self) -> None:
+        """Look through the repository: switch over to what has changed, and where everything is
+        served add what is new; what has vanished is switched off."""
         ...
 
     def draining(self) -> bool:

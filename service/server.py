@@ -19,9 +19,9 @@ from measuring.errors import InputError, MissingError
 from service.admission import Admission
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
-from service.loading import Chosen, choose
-from service.preference import prefer
+from service.loading import Chosen
 from service.protocol import BoundedProtocol
+from service.repository import Repository
 from service.settings import Limits, Settings
 
 log = logging.getLogger("stride.serve")
@@ -36,12 +36,13 @@ PATIENCE = 5.0
 def serve(settings: Settings) -> None:
     """Blocks until the service has ended. Raises what reading artifacts and the profile, opening
     engines or binding the address raises."""
-    chosen = prefer(choose(settings.repository, settings.models), settings.profiles)
+    repository = Repository(settings)
+    chosen = repository.chosen()
     with (
         bind(settings.host, settings.port) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, chosen, listener))
+        runner.run(_serve(settings, repository, chosen, listener))
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -67,10 +68,15 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, chosen: tuple[Chosen, ...], listener: socket.socket) -> None:
+async def _serve(
+    settings: Settings,
+    repository: Repository,
+    chosen: tuple[Chosen, ...],
+    listener: socket.socket,
+) -> None:
     limits = settings.limits
     metrics = create_metrics()
-    core = LocalCore(metrics)
+    core = LocalCore(metrics, repository)
     front = create_front(core, limits, settings.decode_threads)
     config = uvicorn.Config(
         create_app(front, metrics),

@@ -63,6 +63,11 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
 
+def is_name(text: str) -> bool:
+    """Whether it could be the id, plain name or alias of a model."""
+    return _NAME.fullmatch(text) is not None
+
+
 def parse_model(text: str) -> ModelSpec:
     """`[ALIAS=]ID[:key=value,...]` -> ModelSpec; raises InputError that shows the form."""
     name, _, options = text.partition(":")

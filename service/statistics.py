@@ -7,16 +7,40 @@ FAILURE_REASONS = ("REJECTED", "CANCELED", "BACKEND", "OTHER")
 
 
 @dataclass
+class BatchStatistics:
+    """Engine calls of one batch size: how many, and their seconds in each part."""
+
+    executions: int = 0
+    input_seconds: float = 0.0
+    infer_seconds: float = 0.0
+    output_seconds: float = 0.0
+
+
+@dataclass
 class Statistics:
-    """Counts and seconds. Request figures grow per request, `executions` per engine call;
-    the last three add a batch's time once for each request in it, as Triton does."""
+    """Counts and seconds; they only grow.
+
+    `success`, `failure` and their seconds count requests; `images`, `executions` and `batches`
+    (by batch size) count what engines did. The last four add up, over the requests that
+    succeeded, their time in the queue and the time of the batches that they were in, as Triton
+    does; their count is `success`. `last_inference`: milliseconds since 1970 of the latest engine
+    call, 0 before the first.
+    """
 
     success: int = 0
     failure: Counter[str] = field(default_factory=Counter)
     images: int = 0
     executions: int = 0
+    batches: dict[int, BatchStatistics] = field(default_factory=dict)
+    last_inference: int = 0
     request_seconds: float = 0.0
+    failure_seconds: float = 0.0
     queue_seconds: float = 0.0
     input_seconds: float = 0.0
     infer_seconds: float = 0.0
     output_seconds: float = 0.0
+
+    @property
+    def failures(self) -> int:
+        """Requests that did not succeed, for whatever reason."""
+        return self.failure.total()

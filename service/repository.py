@@ -1,0 +1,70 @@
+"""The folder that models come from: which of its artifacts are served, and how."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from inference.artifact import Artifact, Found, find_artifacts, named_artifact
+from inference.manifest import MANIFEST
+from measuring.errors import InputError
+from service.loading import Chosen, choose
+from service.preference import prefer
+from service.settings import ModelSpec, Settings
+
+
+class Repository:
+    """What `--repository`, `--model` and `--profiles` say together.
+
+    Everything but `ids` reads whole files and belongs into a thread.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.directory: Path = settings.repository
+        self.queue_capacity = settings.limits.queue_capacity
+        self._profiles = settings.profiles
+        self._specs = settings.models
+
+    def chosen(self) -> tuple[Chosen, ...]:
+        """What to serve from the start. Raises as `loading.choose` and `preference.prefer` do."""
+        return prefer(choose(self.directory, self._specs), self._profiles)
+
+    def named(self, name: str) -> Chosen:
+        """The artifact with this id or plain name, to be run as `--model` said, where it did.
+
+        Raises InputError for one that is not there, ArtifactError for a damaged one.
+        """
+        artifact = named_artifact(self.directory, name)
+        (chosen,) = prefer([Chosen.of(artifact, self._spec(artifact))], self._profiles)
+        return chosen
+
+    def wanted(self, artifacts: Sequence[Artifact], served: AbstractSet[str]) -> tuple[Chosen, ...]:
+        """Those to be served: what `--model` named, or all where it named none, and `served`."""
+        names = [artifact.manifest.name for artifact in artifacts]
+        asked = {spec.id for spec in self._specs}
+        chosen = [
+            Chosen.of(artifact, self._spec(artifact))
+            for artifact, name in zip(artifacts, names, strict=True)
+            if not asked
+            or artifact.manifest.id in asked | served
+            or (name in asked and names.count(name) == 1)
+        ]
+        return prefer(chosen, self._profiles)
+
+    def found(self) -> tuple[Found, ...]:
+        """Every artifact, read and checked. Raises InputError where the folder is gone: that is
+        no reason to switch everything off."""
+        if not self.directory.is_dir():
+            raise InputError(
+                f"the repository {self.directory} is not there; expected a folder of artifacts"
+            )
+        return find_artifacts(self.directory)
+
+    def _spec(self, artifact: Artifact) -> ModelSpec:
+        own = {artifact.manifest.id, artifact.manifest.name}
+        return next(
+            (spec for spec in self._specs if spec.id in own), ModelSpec(artifact.manifest.id)
+        )
+
+    def ids(self) -> tuple[str, ...]:
+        """The directories that have a manifest, whole or not; a quick look."""
+        return tuple(sorted(path.parent.name for path in self.directory.glob(f"[!.]*/{MANIFEST}")))
