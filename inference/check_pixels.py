@@ -11,11 +11,13 @@ MAX_BATCH = 256
 
 def check_pixels(pixels: Pixels, *, size: int, max_batch: int) -> None:
     """Raises InputError unless `pixels` is (N, size, size, 3) uint8 with 1 <= N <= max_batch."""
-    received = f"{pixels.dtype} {pixels.shape}"
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (size, size, 3):
         raise InputError(
-            f"pixels are {received}, expected uint8 (N, {size}, {size}, 3): RGB, not normalised; "
-            "preprocess the image first"
+            f"pixels are {pixels.dtype} {pixels.shape}, expected uint8 (N, {size}, {size}, 3): "
+            "RGB, not normalised; preprocess the image first"
         )
     if not 1 <= len(pixels) <= max_batch:
-        raise InputError(f"pixels are {received}, expected 1 <= N <= {max_batch}; split the batch")
+        raise InputError(
+            f"pixels are {pixels.dtype} {pixels.shape}, expected 1 <= N <= {max_batch}; "
+            "split the batch"
+        )

@@ -1,62 +1,78 @@
-"""Work-conserving dynamic batching: a free instance takes what is queued at once.
+"""Dynamic batching: a free instance takes from the queue as the model's policy says, by default
+at once and all that is there. Every admitted job ends in an Answer or a Refusal.
 
-No timer and no polling. Requests wait in lanes under one lock; each instance is a thread that
-cuts the next batch itself, so a busy event loop never keeps an engine idle. One hand-over per
-batch goes back to the loop. Every admitted job ends in an Answer or a Refusal.
+Each instance is a thread that takes its next batch itself, so a busy event loop never keeps an
+engine idle. One hand-over per batch goes back to the loop.
 """
 
 import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from inference.engine import Engine, Logits, Pixels
-from service.errors import EngineFailedError
-from service.job import Batch, Job, Slice
-from service.seam import Priority, Refusal
+from inference.engine import Engine
+from service.batch_times import BatchTimes
+from service.deadlines import Deadlines
+from service.fairness import Share
+from service.forecast import seconds_to_answer
+from service.health import Probe
+from service.instance import Instance
+from service.job import Batch, Job
+from service.lanes import Lanes
+from service.policies import make_policy
+from service.seam import Batching, Priority, Refusal
+from service.work_queue import WorkQueue
 
 BatchObserver = Callable[[Batch], None]
-Result = Logits | Exception
+_LATE = Refusal("expired", "the deadline passed before the engine answered")
+_LOST = Refusal("expired", "the deadline was out of reach when the request's turn came")
+_ENDING = Refusal("draining", "the service is shutting down", retry_after=1.0)
 
 
 @dataclass(frozen=True)
 class QueueRules:
-    """`capacity`: images that may wait; `classes`: logits per image; `seconds_per_image`: the
-    first guess at an engine's speed, corrected by every batch."""
+    """`capacity`: images that may wait; `classes`: logits per image; `seconds`: of a call by its
+    batch size, where measured; `probe`: how to tell whether an engine that failed is broken."""
 
     max_batch: int
     capacity: int
     classes: int
-    seconds_per_image: float = 0.0
+    batching: Batching = field(default_factory=Batching)
+    seconds: Mapping[int, float] = field(default_factory=dict)
+    probe: Probe | None = None
 
 
 class Batcher:
     """The queue of one model and the threads that empty it, one per engine.
 
     Lives on the event loop that is running when it is made; `submit`, `withdraw` and `drain` are
-    called there. `observe` is called on the loop after each batch.
+    called there. `observe` is called on the loop after each batch. `share`: of the cores, where
+    models compete for them.
     """
 
     def __init__(
-        self, engines: Sequence[Engine], queue: QueueRules, observe: BatchObserver
+        self,
+        engines: Sequence[Engine],
+        rules: QueueRules,
+        observe: BatchObserver,
+        share: Share | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._engines = engines
-        self._rules = queue
+        self._rules = rules
         self._observe = observe
-        self._lanes: tuple[deque[Job], ...] = tuple(deque() for _ in Priority)
-        self._changed = threading.Condition()
-        self._waiting = 0
-        self._open_jobs = 0
-        self._draining = False
-        self._seconds_per_image = queue.seconds_per_image
+        self._share = share
+        self._times = BatchTimes(rules.seconds)
+        self._policy = make_policy(rules.batching, rules.max_batch, self._times)
+        self._queue = WorkQueue(Lanes(rules.capacity), self._policy, self._times, share)
+        self._deadlines = Deadlines(self._expire)
+        self._done: deque[Batch] = deque()
+        self._delivery_called = False
+        self._instances = [Instance(engine, rules.classes, rules.probe) for engine in engines]
         self._threads = [
-            threading.Thread(target=self._serve, args=(engine,), name=f"instance-{i}", daemon=True)
-            for i, engine in enumerate(engines)
+            threading.Thread(target=self._serve, args=(one,), name=f"instance-{i}", daemon=True)
+            for i, one in enumerate(self._instances)
         ]
         for thread in self._threads:
             thread.start()
@@ -64,131 +80,154 @@ class Batcher:
     @property
     def depth(self) -> int:
         """Images waiting for an instance."""
-        return self._waiting
+        return self._queue.waiting
 
     @property
     def pending(self) -> int:
         """Jobs admitted and not answered yet."""
-        return self._open_jobs
+        return len(self._deadlines)
+
+    @property
+    def unready(self) -> str | None:
+        """Why nothing is admitted now: every engine is broken."""
+        reason = None
+        for one in self._instances:
+            reason = one.health.reason
+            if reason is None:
+                return None
+        return reason
 
     def submit(self, job: Job, priority: Priority) -> Refusal | None:
         """Queue the job, or say why not; its future then holds the outcome."""
-        with self._changed:
-            if self._draining:
-                return Refusal("draining", "the service is shutting down", retry_after=1.0)
-            if self._waiting + job.images > self._rules.capacity:
-                return self._full(job.images)
-            if refusal := self._late(job.deadline):
-                return refusal
-            self._lanes[priority].append(job)
-            self._waiting += job.images
-            self._open_jobs += 1
-            self._changed.notify()
-        job.future.add_done_callback(self._closed)
+        if refusal := self._refuse(job, priority):
+            return refusal
+        self._queue.put(job, priority)
+        self._deadlines.watch(job)
+        if self.unready:  # since a moment ago: nobody would come for it
+            self._turn_away()
         return None
 
     def withdraw(self, job: Job) -> None:
-        """Forget what of the job has not been taken by an instance."""
-        with self._changed:
-            for lane in self._lanes:
-                if job in lane:
-                    lane.remove(job)
-                    self._waiting -= job.untaken
+        """Forget the job: what of it has not been taken by an instance never will be."""
+        self._deadlines.forget(job)
+        self._queue.take_out(job)
 
     async def drain(self) -> None:
         """Admit nothing more, finish what was admitted, then end the threads."""
-        with self._changed:
-            self._draining = True
-            self._changed.notify_all()
+        self._queue.end(self._instances)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
-        for engine in self._engines:
-            engine.close()
+        self._deliver()
+        for one in self._instances:
+            one.engine.close()
+        if self._share is not None:
+            self._share.close()
 
-    def _full(self, images: int) -> Refusal:
-        return Refusal(
-            "full",
-            f"the queue is full: {self._waiting} of {self._rules.capacity} images wait and this "
-            f"request brings {images}; come again after Retry-After, or raise --queue-capacity",
-            retry_after=self._wait(),
-        )
-
-    def _late(self, deadline: float) -> Refusal | None:
-        """Said at once, where waiting would only end in a passed deadline."""
-        wait, left = self._wait(), deadline - time.perf_counter()
-        if wait <= left:
+    def _refuse(self, job: Job, priority: Priority) -> Refusal | None:
+        queue, capacity = self._queue, self._rules.capacity
+        if queue.ended:
+            return _ENDING
+        if reason := self.unready:
+            return self._unavailable(reason)
+        waiting = queue.waiting
+        if waiting == 0 and queue.has_idle and job.images <= capacity:
+            return None  # tried whatever is expected of it: only so is an expectation corrected
+        needed = self._needed(job.images, priority)
+        if waiting + job.images > capacity:
+            return Refusal(
+                "full",
+                f"the queue is full: {waiting} of {capacity} images wait and this request brings "
+                f"{job.images}; come again after Retry-After, or raise --queue-capacity",
+                retry_after=needed,
+            )
+        left = min(job.deadline - time.perf_counter(), self._policy.promise)
+        if needed <= left:
             return None
         return Refusal(
             "late",
-            f"the deadline is out of reach: {self._waiting} images wait, about {wait:.3f} seconds "
-            f"of work, and {max(left, 0):.3f} are left; come again after Retry-After",
-            retry_after=wait - left,
+            f"the deadline is out of reach: {waiting} images wait, the answer would take about "
+            f"{needed:.3f} seconds and {max(left, 0):.3f} are left; come again after Retry-After",
+            retry_after=needed - left,
         )
 
-    def _wait(self) -> float:
-        """Seconds until an image queued now would begin."""
-        return self._waiting * self._seconds_per_image / len(self._engines)
+    def _needed(self, images: int, priority: Priority) -> float:
+        now = time.perf_counter()
+        free_in = [max(0.0, one.busy_until - now) for one in self._instances if one.well]
+        return seconds_to_answer(
+            images,
+            ahead=self._queue.ahead_of(priority),
+            per_call=self._rules.max_batch if self._policy.merges else 1,
+            free_in=free_in or (0.0,),
+            times=self._times,
+        )
 
-    def _closed(self, _: object) -> None:
-        self._open_jobs -= 1
+    def _unavailable(self, reason: str) -> Refusal:
+        pause = min(one.health.pause for one in self._instances)
+        return Refusal("unavailable", f"the model is not ready: {reason}", retry_after=pause)
 
-    def _serve(self, engine: Engine) -> None:
-        while (slices := self._take()) is not None:
-            batch = Batch(slices, taken=time.perf_counter())
-            batch.results = self._infer(engine, batch, slices)
-            batch.finished = time.perf_counter()
-            self._loop.call_soon_threadsafe(self._deliver, batch)
+    def _expire(self, job: Job) -> None:
+        self._queue.take_out(job)
+        job.end(_LATE)
 
-    def _take(self) -> list[Slice] | None:
-        """Block until there is work; None once draining and empty."""
-        with self._changed:
-            while True:
-                if slices := self._cut():
-                    return slices
-                if self._draining:
-                    return None
-                self._changed.wait()
+    # What instances do in their threads:
 
-    def _cut(self) -> list[Slice]:
-        slices: list[Slice] = []
-        room = self._rules.max_batch
-        for lane in self._lanes:
-            while lane and room:
-                if lane[0].abandoned:
-                    self._waiting -= lane.popleft().untaken
-                    continue
-                piece = lane[0].cut(room)
-                if lane[0].untaken == 0:
-                    lane.popleft()
-                room -= piece.images
-                self._waiting -= piece.images
-                slices.append(piece)
-        return slices
+    def _serve(self, me: Instance) -> None:
+        while (batch := self._queue.take(me)) is not None:
+            if batch.slices:
+                me.run(batch)
+            if batch.turn is not None:
+                batch.turn.end(batch.finished - batch.taken)
+            self._done.append(batch)
+            self._call_for_delivery()
+            while not me.well and not self._queue.ended:
+                self._recover(me)
 
-    def _infer(self, engine: Engine, batch: Batch, slices: list[Slice]) -> list[Result]:
-        """One result per slice; when a batch of several fails, each runs once more alone."""
-        try:
-            pixels = _gather(slices)
-            batch.started = batch.started or time.perf_counter()
-            logits = engine.infer(pixels)
-            if logits.shape != (expected := (len(pixels), self._rules.classes)):
-                raise EngineFailedError(f"it answered shape {logits.shape}, expected {expected}")
-        except Exception as error:  # noqa: BLE001  an engine may raise anything
-            if len(slices) == 1:
-                return [error]
-            return [result for piece in slices for result in self._infer(engine, batch, [piece])]
-        ends = np.cumsum([piece.images for piece in slices])
-        return list(np.split(logits, ends[:-1]))
+    def _recover(self, me: Instance) -> None:
+        """Wait, and ask the engine again; when the last one has failed, nobody is kept waiting."""
+        if self.unready:
+            self._loop.call_soon_threadsafe(self._turn_away)
+        self._queue.rest(me, me.health.pause)
+        me.health.ask(me.engine)
 
-    def _deliver(self, batch: Batch) -> None:
-        per_image = batch.seconds / batch.images
-        self._seconds_per_image += 0.1 * (per_image - self._seconds_per_image)
+    def _call_for_delivery(self) -> None:
+        if not self._delivery_called:
+            self._delivery_called = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    # What comes of it, on the loop:
+
+    def _deliver(self) -> None:
+        self._delivery_called = False
+        while self._done:
+            batch = self._done.popleft()
+            for job in batch.dropped:
+                self._end(job, _LOST)
+            if batch.slices:
+                self._deliver_batch(batch)
+
+    def _deliver_batch(self, batch: Batch) -> None:
+        failed = False
         for piece, result in zip(batch.slices, batch.results, strict=True):
-            piece.job.deliver(piece, result, started=batch.started, finished=batch.finished)
+            job = piece.job
+            if isinstance(result, Exception):
+                failed = True
+                self._queue.take_out(job)
+                text = f"the engine failed on this request: {result}"
+                self._end(job, Refusal("failed", text))
+                continue
+            job.deliver(piece, result, started=batch.started, finished=batch.finished)
+            if job.future.done():
+                self._deadlines.forget(job)
+        if not failed:
+            self._times.update(batch.images, batch.finished - batch.asked)
         self._observe(batch)
 
+    def _end(self, job: Job, outcome: Refusal) -> None:
+        job.end(outcome)
+        self._deadlines.forget(job)
 
-def _gather(slices: list[Slice]) -> Pixels:
-    if len(slices) == 1:
-        return slices[0].pixels
-    return np.concatenate([piece.pixels for piece in slices])
+    def _turn_away(self) -> None:
+        if reason := self.unready:
+            refusal = self._unavailable(reason)
+            for job in self._queue.empty():
+                self._end(job, refusal)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from inference.engine import Pixels
+from measuring.cores import available_cores
 from service.batcher import Batcher, QueueRules
+from service.fairness import CoreGate
 from service.job import Batch, Job
 from service.lineup import Lineup, Served
 from service.loading import Chosen, Loaded
@@ -43,6 +45,7 @@ class LocalCore:
         self._metrics = metrics
         self._repository = repository
         self._lineup = Lineup()
+        self._gate = CoreGate(available_cores())
         self._switching = Switching(self._lineup, repository, self.add)
         self._state: str | None = "loading: no model is open yet"
         self._draining = False
@@ -80,7 +83,8 @@ class LocalCore:
         return "; ".join(filter(None, reasons)) or "no model is loaded"
 
     def unready_model(self, model: str) -> str | None:
-        return None if model in self._lineup.served else f"model {model!r} is not loaded"
+        served = self._lineup.served.get(model)
+        return served.batcher.unready if served else f"model {model!r} is not loaded"
 
     def draining(self) -> bool:
         return self._draining
@@ -145,50 +149,49 @@ class LocalCore:
             self._metrics.batch(info.id, batch.images)
             _count_batch(totals, batch)
 
-        size, seconds = max(info.seconds_by_batch.items())
         rules = QueueRules(
             max_batch=info.max_batch,
             capacity=info.queue_capacity,
             classes=len(info.manifest.labels),
-            seconds_per_image=seconds / size,
+            batching=info.batching,
+            seconds=info.seconds_by_batch,
+            probe=loaded.probe,
         )
-        return Batcher(loaded.engines, rules, observe)
+        on_cpu = info.device == "cpu"
+        share = self._gate.join(threads=info.threads, instances=info.instances) if on_cpu else None
+        return Batcher(loaded.engines, rules, observe, share)
 
 
 def _unfit(info: ModelInfo, pixels: Pixels) -> Refusal | None:
     """One job of another shape would fail every batch that it is gathered into."""
     size = info.manifest.input.size
-    if pixels.dtype == np.uint8 and pixels.size and pixels.shape[1:] == (size, size, 3):
+    fits = pixels.dtype == np.uint8 and pixels.size and pixels.shape[1:] == (size, size, 3)
+    if fits and len(pixels) <= info.queue_capacity:
         return None
     return Refusal(
         "invalid",
-        f"{info.id} takes pixels uint8 (N, {size}, {size}, 3) with N >= 1, "
-        f"received {pixels.dtype} {pixels.shape}",
+        f"{info.id} takes pixels uint8 (N, {size}, {size}, 3) with N from 1 to "
+        f"{info.queue_capacity}, received {pixels.dtype} {pixels.shape}",
     )
 
 
 async def _outcome(served: Served, job: Job, priority: Priority) -> Answer | Refusal:
-    left = job.deadline - time.perf_counter()
-    if left <= 0:
+    if job.deadline <= job.arrived:
         return Refusal("expired", "the deadline had passed before the request was queued")
     if refusal := served.batcher.submit(job, priority):
         return refusal
-    timer = asyncio.get_running_loop().call_later(
-        left, job.expire, "the deadline passed before the engine answered"
-    )
     try:
         return await job.future
     except asyncio.CancelledError:
+        served.batcher.withdraw(job)
         served.statistics.failure["CANCELED"] += 1
+        served.statistics.failure_seconds += time.perf_counter() - job.arrived
         raise
-    finally:
-        timer.cancel()
-        if job.untaken:
-            served.batcher.withdraw(job)
 
 
 def _count_batch(totals: Statistics, batch: Batch) -> None:
-    requests, seconds = len(batch.slices), batch.seconds
+    seconds = batch.seconds
+    requests = len(batch.slices) - batch.failures
     gathered = batch.started - batch.taken
     delivered = time.perf_counter() - batch.finished
     totals.executions += 1

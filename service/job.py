@@ -7,15 +7,30 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inference.engine import Logits, Pixels
+from service.fairness import Turn
 from service.seam import Answer, Refusal
+
+_GONE: Pixels = np.empty((0, 0, 0, 3), np.uint8)
 
 
 class Job:
     """Pixels (N, H, W, 3) waiting for logits; a job larger than the room left is split.
 
-    `future` receives an Answer or a Refusal on the loop that made the job; `deadline` is a reading
-    of `time.perf_counter`. Compared by identity.
+    `future` receives an Answer or a Refusal on the loop that made the job; `deadline` and `arrived`
+    are readings of `time.perf_counter`. Compared by identity.
     """
+
+    __slots__ = (
+        "_first_started",
+        "_logits",
+        "_undelivered",
+        "arrived",
+        "deadline",
+        "future",
+        "images",
+        "pixels",
+        "untaken",
+    )
 
     def __init__(self, pixels: Pixels, deadline: float) -> None:
         self.pixels = pixels
@@ -23,73 +38,81 @@ class Job:
         self.images = len(pixels)
         self.untaken = self.images
         self.future: asyncio.Future[Answer | Refusal] = asyncio.get_running_loop().create_future()
-        self._arrived = time.perf_counter()
-        self._first_started: float | None = None
+        self.arrived = time.perf_counter()
+        self._first_started = 0.0
         self._undelivered = self.images
         self._logits: Logits | None = None
 
     def cut(self, room: int) -> "Slice":
         """Take up to `room` images off the front of what is left."""
+        if room >= self.images == self.untaken:
+            self.untaken = 0
+            return Slice(self, 0, self.images, self.pixels)
         start = self.images - self.untaken
         count = min(room, self.untaken)
         self.untaken -= count
-        return Slice(self, start, count)
+        return Slice(self, start, count, self.pixels[start : start + count])
 
-    @property
-    def abandoned(self) -> bool:
-        """Nobody waits for it any more; may be asked from any thread."""
-        return self.future.done() or time.perf_counter() >= self.deadline
+    def forget(self) -> None:
+        """Nobody will take what is left; its memory is let go."""
+        self.untaken = 0
+        self.pixels = _GONE
 
-    def expire(self, message: str) -> None:
-        self._end(Refusal("expired", message))
-
-    def deliver(
-        self, piece: "Slice", result: Logits | Exception, *, started: float, finished: float
-    ) -> None:
-        """Take in one piece's logits (or the engine's error); the last one closes the job."""
-        if isinstance(result, Exception):
-            self._end(Refusal("failed", f"the engine failed on this request: {result}"))
+    def deliver(self, piece: "Slice", logits: Logits, *, started: float, finished: float) -> None:
+        """Take in one piece's logits; the last one closes the job."""
+        if piece.images == self.images:
+            self.end(Answer(logits, started - self.arrived, finished - started))
             return
         if self._logits is None:
-            self._logits = np.empty((self.images, result.shape[1]), np.float32)
+            self._logits = np.empty((self.images, logits.shape[1]), np.float32)
         self._first_started = min(started, self._first_started or started)
-        self._logits[piece.start : piece.start + piece.images] = result
+        self._logits[piece.start : piece.start + piece.images] = logits
         self._undelivered -= piece.images
         if self._undelivered == 0:
-            queue = self._first_started - self._arrived
-            self._end(Answer(self._logits, queue, finished - self._first_started))
+            queue = self._first_started - self.arrived
+            self.end(Answer(self._logits, queue, finished - self._first_started))
 
-    def _end(self, outcome: Answer | Refusal) -> None:
+    def end(self, outcome: Answer | Refusal) -> None:
+        """Give the outcome to whoever still waits for one."""
         if not self.future.done():
             self.future.set_result(outcome)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Slice:
-    """Images `start` to `start + images` of a job."""
+    """Images `start` to `start + images` of a job, and their pixels."""
 
     job: Job
     start: int
     images: int
-
-    @property
-    def pixels(self) -> Pixels:
-        return self.job.pixels[self.start : self.start + self.images]
+    pixels: Pixels
 
 
-@dataclass
+@dataclass(slots=True)
 class Batch:
-    """What one engine call carried, when it was taken and ran, and what came of each slice."""
+    """What one engine call carried, when it was taken and ran, and what came of each slice.
+
+    `asked`: when the instance was free for it; `turn`: its right to run, where models compete for
+    cores; `dropped`: jobs left out since their deadline had passed or was out of reach.
+    """
 
     slices: list[Slice]
+    dropped: list[Job]
+    asked: float
     taken: float
+    turn: Turn | None = None
+    images: int = field(init=False)
     started: float = 0.0
     finished: float = 0.0
     results: list[Logits | Exception] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.images = sum([piece.images for piece in self.slices])
+
     @property
-    def images(self) -> int:
-        return sum(piece.images for piece in self.slices)
+    def failures(self) -> int:
+        """Slices whose call failed."""
+        return sum([isinstance(result, Exception) for result in self.results])
 
     @property
     def seconds(self) -> float:

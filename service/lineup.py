@@ -87,7 +87,8 @@ class Lineup:
             if identity in self.loading:
                 return Entry(identity, "LOADING")
             return Entry(identity, "UNAVAILABLE", note or "not loaded")
-        return Entry(identity, "READY", note)
+        unready = served.batcher.unready
+        return Entry(identity, "UNAVAILABLE" if unready else "READY", unready or note)
 
     def _named(self) -> list[Named]:
         return [Named(i, s.info.manifest.name, s.alias) for i, s in self.served.items()]

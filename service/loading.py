@@ -9,8 +9,10 @@ from pathlib import Path
 from inference.artifact import Artifact, find_artifacts, named_artifact
 from inference.engine import Engine
 from inference.open_engine import open_engine
+from inference.reference import read_reference
 from measuring.cores import available_cores
 from measuring.errors import InputError, MissingError
+from service.health import Probe, make_probe
 from service.seam import ModelInfo
 from service.settings import ModelSpec
 from service.warmup import choose_max_batch, measure, warm
@@ -35,11 +37,13 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Warm engines, one per instance; `alias`: the one given by `--model`."""
+    """Warm engines, one per instance; `alias`: the one given by `--model`; `probe`: tells whether
+    an engine that failed still answers."""
 
     info: ModelInfo
     engines: tuple[Engine, ...]
     alias: str | None = None
+    probe: Probe | None = None
 
 
 def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
@@ -94,7 +98,9 @@ def load(chosen: Chosen, queue_capacity: int) -> Loaded:
         seconds_by_batch=seconds,
         aliases=chosen.aliases,
     )
-    return Loaded(info, tuple(engines), spec.alias)
+    picture = read_reference(chosen.artifact).pixels[:1]
+    probe = make_probe(picture, len(manifest.labels))
+    return Loaded(info, tuple(engines), spec.alias, probe)
 
 
 def _open(chosen: Chosen, threads: int) -> Engine:

@@ -1,8 +1,11 @@
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from service.batcher import Batcher, QueueRules
+from service.fairness import Share
 from service.job import Batch
 from tests.service.fakes import FakeEngine
 
@@ -25,9 +28,9 @@ async def make_batcher(anyio_backend: str, batches: list[Batch]) -> AsyncIterato
     """Batchers with small bounds, drained at the end; engines still held then are let go."""
     made: list[tuple[Batcher, tuple[FakeEngine, ...]]] = []
 
-    def make(*engines: FakeEngine, max_batch: int = 4, capacity: int = 8) -> Batcher:
-        rules = QueueRules(max_batch=max_batch, capacity=capacity, classes=2)
-        batcher = Batcher(engines, rules, batches.append)
+    def make(*engines: FakeEngine, share: Share | None = None, **named: Any) -> Batcher:
+        rules = replace(QueueRules(max_batch=4, capacity=8, classes=2), **named)
+        batcher = Batcher(engines, rules, batches.append, share)
         made.append((batcher, engines))
         return batcher
 

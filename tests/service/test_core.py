@@ -58,6 +58,7 @@ async def test_core_unknown_model_is_refused() -> None:
         pytest.param(np.zeros((1, 2, 2, 3), np.float32), id="another-type"),
         pytest.param(np.zeros((0, 2, 2, 3), np.uint8), id="no-picture"),
         pytest.param(np.zeros((2, 2, 3), np.uint8), id="no-batch"),
+        pytest.param(np.zeros((5, 2, 2, 3), np.uint8), id="more-than-ever-fit-into-the-queue"),
     ],
 )
 async def test_core_pixels_that_do_not_fit_are_refused(pixels: NDArray[Any]) -> None:
@@ -68,7 +69,7 @@ async def test_core_pixels_that_do_not_fit_are_refused(pixels: NDArray[Any]) -> 
 
     assert isinstance(outcome, Refusal)
     assert outcome.kind == "invalid"
-    assert "takes pixels uint8 (N, 2, 2, 3) with N >= 1, received" in outcome.message
+    assert "takes pixels uint8 (N, 2, 2, 3) with N from 1 to 4, received" in outcome.message
     await core.drain()
     assert engine.calls == []
 

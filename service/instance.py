@@ -1,0 +1,84 @@
+"""One engine with the thread's own things around it: its batch buffer, its bell and its health."""
+
+import threading
+import time
+
+import numpy as np
+
+from inference.engine import Engine, Logits, Pixels
+from service.errors import EngineFailedError
+from service.health import Health, Probe
+from service.job import Batch, Slice
+
+Result = Logits | Exception
+
+
+class Instance:
+    """`bell`: released to wake the instance's thread; `busy_until`: when its call is expected to
+    end, a reading of `time.perf_counter`."""
+
+    def __init__(self, engine: Engine, classes: int, probe: Probe | None) -> None:
+        self.engine = engine
+        self.health = Health(probe)
+        self.bell = threading.Lock()
+        self.bell.acquire()
+        self.busy_until = 0.0
+        self._classes = classes
+        self._buffer: Pixels | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether its engine may be trusted with requests."""
+        return self.health.reason is None
+
+    def run(self, batch: Batch) -> None:
+        """Fills in the batch's results and times: one result per slice. When a call of several
+        fails, each runs once more alone, so that only the guilty one fails."""
+        results = self._call(batch, batch.slices)
+        batch.finished = time.perf_counter()
+        if isinstance(results, Exception) and len(batch.slices) > 1:
+            batch.results = [self._alone(batch, piece) for piece in batch.slices]
+            batch.finished = time.perf_counter()
+            return
+        batch.results = [results] if isinstance(results, Exception) else results
+
+    def _alone(self, batch: Batch, piece: Slice) -> Result:
+        results = self._call(batch, [piece])
+        return results if isinstance(results, Exception) else results[0]
+
+    def _call(self, batch: Batch, slices: list[Slice]) -> list[Result] | Exception:
+        try:
+            pixels = self._gather(slices)
+            batch.started = batch.started or time.perf_counter()
+            logits = self.engine.infer(pixels)
+            if logits.shape != (len(pixels), self._classes):
+                raise EngineFailedError(
+                    f"it answered shape {logits.shape}, expected {(len(pixels), self._classes)}"
+                )
+        except Exception as error:  # noqa: BLE001  an engine may raise anything
+            self.health.failed(self.engine)
+            return error
+        self.health.succeeded()
+        if len(slices) == 1:
+            return [logits]
+        results: list[Result] = []
+        end = 0
+        for piece in slices:
+            start, end = end, end + piece.images
+            results.append(logits[start:end])
+        return results
+
+    def _gather(self, slices: list[Slice]) -> Pixels:
+        """The pictures one after the other: a single slice as it lies, several in the buffer."""
+        first = slices[0].pixels
+        if len(slices) == 1:
+            return first
+        images = sum(piece.images for piece in slices)
+        buffer = self._buffer
+        if buffer is None or len(buffer) < images or buffer.shape[1:] != first.shape[1:]:
+            buffer = self._buffer = np.empty((images, *first.shape[1:]), np.uint8)
+        end = 0
+        for piece in slices:
+            start, end = end, end + piece.images
+            buffer[start:end] = piece.pixels
+        return buffer[:images]
