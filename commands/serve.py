@@ -8,7 +8,8 @@ import click
 
 from commands import options
 from commands.config_file import read_config
-from service.settings import Limits, Settings, parse_model
+from service.model_option import parse_model
+from service.settings import Limits, Settings
 
 _LIMITS = Limits()
 
@@ -43,7 +44,8 @@ class Seconds(click.FloatRange):
     type=parse_model,
     metavar="[ALIAS=]ID[:KEY=VALUE,...]",
     help="Serve this artifact; repeat for several. KEYs: runtime, device, instances, "
-    "threads, max_batch. Without --model, everything in the repository is served.",
+    "threads, max_batch, policy (none, work-conserving, delay, slo), delay and slo (e.g. 20ms). "
+    "Without --model, everything in the repository is served.",
 )
 @options.repository
 @options.profiles
@@ -117,11 +119,13 @@ def command(**values: Any) -> None:
 
     POST an image to /v1/classify; /docs describes every address, /metrics is for Prometheus.
     Every option also reads STRIDE_<OPTION> from the environment. A flag beats the environment,
-    which beats --config. SIGTERM finishes what was admitted.
+    which beats --config. SIGTERM finishes what was admitted; SIGHUP looks through the repository
+    again and switches over to what has changed.
 
     \b
     stride serve
     stride serve --model small=fasternet_t0-onnx-fp32:instances=2,threads=1 --port 9000
+    stride serve --model fasternet_t0:policy=slo,slo=20ms
     curl --data-binary @photo.jpg 'localhost:8000/v1/classify?k=3'
     """
     from service.logs import configure

@@ -174,6 +174,22 @@ def preferred_runtime(
     return Preference(None, reason)
 
 
+def measured_seconds(
+    profile: Profile, artifact: Artifact, libraries: dict[str, str], *, runtime: str, device: str
+) -> dict[int, dict[int, float]]:
+    """Seconds of one call by processor threads and batch size, from the latest comparison that
+    still fits; empty where there is none."""
+    way = Way(artifact.manifest.id, runtime, device)
+    for comparison in reversed(profile.comparisons):
+        timings = [timing for timing in comparison.timings if timing.way == way]
+        if timings and not _stale(comparison, artifact, libraries):
+            found: dict[int, dict[int, float]] = {}
+            for timing in timings:
+                found.setdefault(timing.threads, {})[timing.batch] = timing.seconds.estimate
+            return found
+    return {}
+
+
 def _stale(comparison: Comparison, artifact: Artifact, libraries: dict[str, str]) -> str | None:
     """Why the comparison no longer fits; what only one side knows is no difference."""
     manifest, measured = artifact.manifest, f"measured {comparison.measured}"

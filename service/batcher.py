@@ -22,7 +22,8 @@ from service.instance import Instance
 from service.job import Batch, Job
 from service.lanes import Lanes
 from service.policies import make_policy
-from service.seam import Batching, Priority, Refusal
+from service.seam import Priority, Refusal
+from service.settings import Batching
 from service.work_queue import WorkQueue
 
 BatchObserver = Callable[[Batch], None]

@@ -2,31 +2,38 @@
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from inference.artifact import Artifact, find_artifacts, named_artifact
 from inference.engine import Engine
-from inference.open_engine import open_engine
 from inference.reference import read_reference
-from measuring.cores import available_cores
 from measuring.errors import InputError, MissingError
 from service.health import Probe, make_probe
+from service.opening import close, open_instances
 from service.seam import ModelInfo
 from service.settings import ModelSpec
-from service.warmup import choose_max_batch, measure, warm
+from service.shape import Shape
+from service.warmup import CANDIDATES, choose_max_batch, measure, smallest_that_pays, warm
 
 log = logging.getLogger("stride.load")
+
+LARGEST_ALONE = 32
+"""Images of one request that one call takes where requests are not merged and nothing was told."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """An artifact that will be served, the way it will run, and the names it answers to."""
+    """An artifact that will be served, the way it will run, and the names it answers to.
+
+    `measured`: seconds of a call by threads and batch size, as the machine's profile has them.
+    """
 
     artifact: Artifact
     spec: ModelSpec
     aliases: tuple[str, ...]
+    measured: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artifact: Artifact, spec: ModelSpec) -> "Chosen":
@@ -67,53 +74,56 @@ def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
 
 
 def load(chosen: Chosen, queue_capacity: int) -> Loaded:
-    """Opens one engine per instance and warms each at every batch size it will see."""
+    """Opens one engine per instance and warms each at every batch size it will see. What was not
+    told is taken from the machine's profile or measured."""
     started = time.perf_counter()
     spec, manifest = chosen.spec, chosen.artifact.manifest
-    threads = spec.threads or max(1, available_cores() // spec.instances)
-    engines: list[Engine] = []
+    shape, engines = open_instances(chosen.artifact, spec)
     try:
-        engines.extend(_open(chosen, threads) for _ in range(spec.instances))
-        max_batch, seconds = _batching(engines[0], spec.max_batch, manifest.input.size)
+        max_batch, seconds = _batching(engines[0], chosen, shape)
         for engine in engines:
-            warm(engine, manifest.input.size, max_batch)
+            warm(engine, manifest.input.size, max_batch, device=spec.device)
+        probe = make_probe(read_reference(chosen.artifact).pixels[:1], len(manifest.labels))
     except BaseException:
-        for engine in engines:
-            engine.close()
+        close(engines)
         raise
     runtime = engines[0].name.split()[0]
     log.info(
-        "loaded model=%s runtime=%s instances=%d threads=%d max_batch=%d seconds=%.2f",
-        manifest.id, runtime, spec.instances, threads, max_batch, time.perf_counter() - started,
+        "loaded model=%s runtime=%s instances=%d threads=%d max_batch=%d policy=%s seconds=%.2f",
+        manifest.id, runtime, shape.instances, shape.threads, max_batch, spec.batching.policy,
+        time.perf_counter() - started,
     )  # fmt: skip
     info = ModelInfo(
         manifest=manifest,
         engine=engines[0].name,
         runtime=runtime,
         device=spec.device,
-        instances=spec.instances,
-        threads=threads,
+        instances=shape.instances,
+        threads=shape.threads,
         max_batch=max_batch,
         queue_capacity=max(queue_capacity, max_batch),
         seconds_by_batch=seconds,
         aliases=chosen.aliases,
+        batching=spec.batching,
     )
-    picture = read_reference(chosen.artifact).pixels[:1]
-    probe = make_probe(picture, len(manifest.labels))
-    return Loaded(info, tuple(engines), spec.alias, probe)
+    return Loaded(info, engines, spec.alias, probe)
 
 
-def _open(chosen: Chosen, threads: int) -> Engine:
-    spec = chosen.spec
-    return open_engine(chosen.artifact, runtime=spec.runtime, device=spec.device, threads=threads)
-
-
-def _batching(engine: Engine, wanted: int | None, size: int) -> tuple[int, dict[int, float]]:
-    if wanted is None:
+def _batching(engine: Engine, chosen: Chosen, shape: Shape) -> tuple[int, dict[int, float]]:
+    """The largest batch and T(b): what was told, what the profile has for as many threads, or what
+    a measurement says."""
+    spec, size = chosen.spec, chosen.artifact.manifest.input.size
+    if (most := spec.max_batch) is not None and most > engine.max_batch:
+        raise InputError(f"max_batch={most}, but {engine.name} takes at most {engine.max_batch}")
+    if most is None and spec.batching.policy == "none":
+        most = min(LARGEST_ALONE, engine.max_batch)
+    if most is None and len(known := chosen.measured.get(shape.threads, {})) > 1:
+        most = min(smallest_that_pays(known), engine.max_batch)
+        log.info("batching model=%s max_batch=%d reason=the machine's profile", spec.id, most)
+    if most is None:
         return choose_max_batch(engine, size)
-    if wanted > engine.max_batch:
-        raise InputError(f"max_batch={wanted}, but {engine.name} takes at most {engine.max_batch}")
-    return wanted, measure(engine, size, sorted({1, wanted}))
+    sizes = {1, most, *(batch for batch in CANDIDATES if batch < most)}
+    return most, measure(engine, size, sorted(sizes))
 
 
 def _all(repository: Path) -> list[Artifact]:

@@ -10,7 +10,7 @@ from math import inf
 from typing import Protocol
 
 from service.batch_times import BatchTimes
-from service.seam import Batching, PolicyName
+from service.settings import Batching, PolicyName
 
 
 class Waiting(Protocol):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inference.choice import fitting
 from inference.errors import RuntimeMissingError
-from inference.profiles import Profile, preferred_runtime, read_profile
+from inference.profiles import Profile, measured_seconds, preferred_runtime, read_profile
 from inference.runtimes import import_runtime
 from measuring.machine import fingerprint
 from service.loading import Chosen
@@ -18,14 +18,16 @@ AUTO = "auto"
 
 
 def prefer(chosen: Iterable[Chosen], profiles: Path) -> tuple[Chosen, ...]:
-    """Each model for which no runtime was named gets the one that was measured fastest for it.
+    """Each model for which no runtime was named gets the one that was measured fastest for it, and
+    every model what was measured of its runtime.
 
     Where nothing was measured, it does not fit any more or is not installed, `auto` stays and the
     log says why. Raises InputError for a profile that is damaged.
     """
     machine = fingerprint()
     profile = read_profile(profiles, machine)
-    return tuple(_prefer(entry, profile, machine.libraries) for entry in chosen)
+    preferred = (_prefer(entry, profile, machine.libraries) for entry in chosen)
+    return tuple(_inform(entry, profile, machine.libraries) for entry in preferred)
 
 
 def _prefer(chosen: Chosen, profile: Profile, libraries: dict[str, str]) -> Chosen:
@@ -38,6 +40,14 @@ def _prefer(chosen: Chosen, profile: Profile, libraries: dict[str, str]) -> Chos
     identity = chosen.artifact.manifest.id
     log.info("profile model=%s runtime=%s reason=%s", identity, runtime or AUTO, reason)
     return replace(chosen, spec=replace(chosen.spec, runtime=runtime)) if runtime else chosen
+
+
+def _inform(chosen: Chosen, profile: Profile, libraries: dict[str, str]) -> Chosen:
+    spec = chosen.spec
+    measured = measured_seconds(
+        profile, chosen.artifact, libraries, runtime=spec.runtime, device=spec.device
+    )
+    return replace(chosen, measured=measured)
 
 
 def _hindrance(chosen: Chosen, runtime: str) -> str | None:

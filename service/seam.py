@@ -5,12 +5,13 @@ another protocol with nothing behind it changed. Times are readings of `time.per
 which on Linux is one clock for all processes of the machine.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, Protocol
 
 from inference.engine import Logits, Pixels
 from inference.manifest import Manifest
+from service.settings import Batching
 from service.statistics import Statistics
 
 RefusalKind = Literal[
@@ -18,7 +19,6 @@ RefusalKind = Literal[
 ]
 ModelStatus = Literal["READY", "LOADING", "UNAVAILABLE"]
 """Triton's words for the state of a model."""
-PolicyName = Literal["none", "work-conserving", "delay", "slo"]
 
 
 class Priority(IntEnum):
@@ -47,16 +47,6 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Batching:
-    """How requests are put together: the policy's name, and in seconds how long it may hold a
-    request (`delay`) or what it may take from arrival to answer (`slo`), where it has such."""
-
-    policy: PolicyName = "work-conserving"
-    delay: float | None = None
-    slo: float | None = None
-
-
-@dataclass(frozen=True)
 class Entry:
     """One line of the repository's index; `reason` says why the model is not ready, or why what
     was last tried with it failed while it goes on serving."""
@@ -80,7 +70,7 @@ class ModelInfo:
     queue_capacity: int
     seconds_by_batch: dict[int, float]
     aliases: tuple[str, ...]
-    batching: Batching = Batching()
+    batching: Batching = field(default_factory=Batching)
 
     @property
     def id(self) -> str:

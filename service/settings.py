@@ -1,10 +1,8 @@
 """What `stride serve` can be told: the limits, and which model runs how."""
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from measuring.errors import InputError
+from typing import Literal
 
 MEBIBYTE = 1 << 20
 
@@ -31,23 +29,32 @@ class Limits:
     """Seconds after that for admitted requests to finish."""
 
 
-_KEYS = {"runtime": str, "device": str, "instances": int, "threads": int, "max_batch": int}
-_EXPECTED = "[ALIAS=]ID[:runtime=..,device=..,instances=..,threads=..,max_batch=..]"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+PolicyName = Literal["none", "work-conserving", "delay", "slo"]
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How requests are put together: the policy's name, and in seconds how long it may hold a
+    request (`delay`) or what it may take from arrival to answer (`slo`), where it has such."""
+
+    policy: PolicyName = "work-conserving"
+    delay: float | None = None
+    slo: float | None = None
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One `--model`: which artifact, under which alias, run how. None means: decide from what
-    the warm-up measures."""
+    """One `--model`: which artifact, under which alias, run how. None means: decide by the
+    machine's profile or by what the warm-up measures."""
 
     id: str
     alias: str | None = None
     runtime: str = "auto"
     device: str = "cpu"
-    instances: int = 1
+    instances: int | None = None
     threads: int | None = None
     max_batch: int | None = None
+    batching: Batching = field(default_factory=Batching)
 
 
 @dataclass(frozen=True)
@@ -61,29 +68,3 @@ class Settings:
     port: int = 8000
     decode_threads: int | None = None
     limits: Limits = field(default_factory=Limits)
-
-
-def is_name(text: str) -> bool:
-    """Whether it could be the id, plain name or alias of a model."""
-    return _NAME.fullmatch(text) is not None
-
-
-def parse_model(text: str) -> ModelSpec:
-    """`[ALIAS=]ID[:key=value,...]` -> ModelSpec; raises InputError that shows the form."""
-    name, _, options = text.partition(":")
-    alias, has_alias, identity = name.rpartition("=")
-    if not _NAME.fullmatch(identity) or (has_alias and not _NAME.fullmatch(alias)):
-        raise InputError(f"--model {text!r}: no model id there; expected {_EXPECTED}")
-    values = dict(_option(text, part) for part in options.split(",") if part)
-    return ModelSpec(identity, alias or None, **values)  # type: ignore[arg-type]
-
-
-def _option(text: str, part: str) -> tuple[str, str | int]:
-    key, _, value = part.partition("=")
-    if key not in _KEYS or not value:
-        raise InputError(f"--model {text!r}: cannot read {part!r}; expected {_EXPECTED}")
-    if _KEYS[key] is str:
-        return key, value
-    if not value.isdecimal() or not 1 <= int(value) <= 4096:
-        raise InputError(f"--model {text!r}: {key}={value} is no number from 1 to 4096")
-    return key, int(value)

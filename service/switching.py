@@ -11,9 +11,9 @@ from measuring.errors import InputError
 from service.batcher import Batcher
 from service.lineup import Lineup
 from service.loading import Chosen, Loaded, load
+from service.model_option import is_name
 from service.repository import Repository
 from service.seam import Refusal
-from service.settings import is_name
 
 log = logging.getLogger("stride.load")
 

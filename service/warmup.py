@@ -2,17 +2,22 @@
 
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from inference.engine import Engine
+from inference.engine import Engine, Pixels
 from measuring.pictures import varied_pictures
 
 CANDIDATES = (1, 2, 4, 8)
+LARGER = (16, 32, 64)
+"""Tried one after the other for as long as each still pays, as it does on a GPU."""
 RUNS = 5
 WORTH_IT = 1.05
 """A larger batch must bring this much more images per second, or the smaller one is taken."""
+EACH = 8
+"""Up to this size every single one is warmed on a processor; beyond it, powers of two: its runtimes
+prepare nothing for a size, they only want the memory."""
 
 
 def choose_max_batch(engine: Engine, size: int) -> tuple[int, dict[int, float]]:
@@ -20,32 +25,42 @@ def choose_max_batch(engine: Engine, size: int) -> tuple[int, dict[int, float]]:
     candidate. On a CPU this is often 1: batching then only adds waiting."""
     sizes = [batch for batch in CANDIDATES if batch <= engine.max_batch]
     seconds = measure(engine, size, sizes)
-    best = max(batch / seconds[batch] for batch in sizes)
-    chosen = next(batch for batch in sizes if batch / seconds[batch] * WORTH_IT >= best)
-    return chosen, seconds
+    for batch in LARGER:
+        if batch > engine.max_batch or smallest_that_pays(seconds) < max(seconds):
+            break
+        seconds |= measure(engine, size, [batch])
+    return smallest_that_pays(seconds), seconds
+
+
+def smallest_that_pays(seconds: Mapping[int, float]) -> int:
+    """The smallest batch size whose throughput is within 5 % of the best."""
+    best = max(batch / seconds[batch] for batch in seconds)
+    return min(batch for batch in seconds if batch / seconds[batch] * WORTH_IT >= best)
 
 
 def measure(engine: Engine, size: int, batch_sizes: Iterable[int]) -> dict[int, float]:
     """Median seconds per call by batch size, after one call that is not counted; the sizes take
     turns, so that a slow moment of the machine does not fall on one of them alone."""
-    pictures = {batch: _pictures(batch, size) for batch in batch_sizes}
-    for pixels in pictures.values():
+    inputs = {batch: pictures(batch, size) for batch in batch_sizes}
+    for pixels in inputs.values():
         engine.infer(pixels)
-    samples: dict[int, list[float]] = {batch: [] for batch in pictures}
+    samples: dict[int, list[float]] = {batch: [] for batch in inputs}
     for _ in range(RUNS):
-        for batch, pixels in pictures.items():
+        for batch, pixels in inputs.items():
             started = time.perf_counter()
             engine.infer(pixels)
             samples[batch].append(time.perf_counter() - started)
     return {batch: statistics.median(values) for batch, values in samples.items()}
 
 
-def warm(engine: Engine, size: int, max_batch: int) -> None:
-    """One call at every batch size from 1 to `max_batch`: no later request meets a cold one."""
+def warm(engine: Engine, size: int, max_batch: int, *, device: str = "cpu") -> None:
+    """One call at the batch sizes from 1 to `max_batch`: no later request meets a cold one."""
     for batch in range(1, max_batch + 1):
-        engine.infer(_pictures(batch, size))
+        if batch <= EACH or device != "cpu" or batch & (batch - 1) == 0 or batch == max_batch:
+            engine.infer(pictures(batch, size))
 
 
-def _pictures(batch: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def pictures(batch: int, size: int) -> Pixels:
+    """(batch, size, size, 3), varied."""
     few = varied_pictures(min(batch, 8), size, seed=0)
     return np.resize(few, (batch, size, size, 3))

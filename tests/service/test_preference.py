@@ -9,6 +9,7 @@ from commands.measure_runtimes import measure
 from inference.artifact import Artifact
 from inference.profiles import Comparison, Profile, add_comparison, read_profile
 from inference.runtimes import RUNTIMES
+from measuring.cores import available_cores
 from measuring.errors import InputError
 from measuring.machine import fingerprint
 from measuring.timing import Schedule
@@ -48,8 +49,39 @@ def chosen(artifact: Artifact, runtime: str = "auto") -> Chosen:
 def test_prefer_takes_the_runtime_that_was_fastest(artifact: Artifact, profiles: Path) -> None:
     (entry,) = prefer([chosen(artifact)], profiles)
     assert entry.spec.runtime == "openvino"
+    assert set(entry.measured[available_cores()]) == {1, 8}
     loaded = load(entry, queue_capacity=3)
     assert loaded.info.engine == "openvino cpu fp32"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        pytest.param({1: 0.001, 8: 0.008}, 1, id="batching-does-not-pay"),
+        pytest.param({1: 0.001, 8: 0.002}, 8, id="batching-pays"),
+    ],
+)
+def test_load_takes_the_batch_size_that_the_profile_prefers(
+    artifact: Artifact, seconds: dict[int, float], expected: int
+) -> None:
+    entry = replace(chosen(artifact), measured={1: seconds})
+
+    info = load(entry, queue_capacity=3).info
+
+    assert (info.threads, info.max_batch) == (1, expected)
+
+
+def test_load_does_not_heed_a_profile_of_other_thread_counts(artifact: Artifact) -> None:
+    entry = replace(chosen(artifact), measured={999: {1: 1.0, 8: 1.0}})
+
+    assert load(entry, queue_capacity=3).info.seconds_by_batch[8] < 1.0
+
+
+def test_load_with_a_flag_does_not_heed_the_profile(artifact: Artifact) -> None:
+    entry = replace(chosen(artifact), measured={1: {1: 1.0, 8: 1.0}})
+    entry = replace(entry, spec=replace(entry.spec, max_batch=2))
+
+    assert load(entry, queue_capacity=3).info.max_batch == 2
 
 
 def test_prefer_leaves_a_runtime_that_was_named(artifact: Artifact, profiles: Path) -> None:
