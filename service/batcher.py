@@ -35,7 +35,8 @@ _ENDING = Refusal("draining", "the service is shutting down", retry_after=1.0)
 @dataclass(frozen=True)
 class QueueRules:
     """`capacity`: images that may wait; `classes`: logits per image; `seconds`: of a call by its
-    batch size, where measured; `probe`: how to tell whether an engine that failed is broken."""
+    batch size, where measured; `probe`: how to tell whether an engine that failed is broken;
+    `name`: of the model, for the log."""
 
     max_batch: int
     capacity: int
@@ -43,6 +44,7 @@ class QueueRules:
     batching: Batching = field(default_factory=Batching)
     seconds: Mapping[int, float] = field(default_factory=dict)
     probe: Probe | None = None
+    name: str = "model"
 
 
 class Batcher:
@@ -72,7 +74,7 @@ class Batcher:
         self._delivery_called = False
         self._instances = [Instance(engine, rules.classes, rules.probe) for engine in engines]
         self._threads = [
-            threading.Thread(target=self._serve, args=(one,), name=f"instance-{i}", daemon=True)
+            threading.Thread(target=self._serve, args=(one,), name=f"{rules.name}-{i}", daemon=True)
             for i, one in enumerate(self._instances)
         ]
         for thread in self._threads:
@@ -176,8 +178,9 @@ class Batcher:
         while (batch := self._queue.take(me)) is not None:
             if batch.slices:
                 me.run(batch)
-            if batch.turn is not None:
-                batch.turn.end(batch.finished - batch.taken)
+            if batch.slices and batch.turn is not None:
+                again = self._queue.next_seconds() if me.well else None
+                me.turn = batch.turn.end(batch.finished - batch.taken, again=again)
             self._done.append(batch)
             self._call_for_delivery()
             while not me.well and not self._queue.ended:

@@ -156,6 +156,7 @@ class LocalCore:
             batching=info.batching,
             seconds=info.seconds_by_batch,
             probe=loaded.probe,
+            name=info.id,
         )
         on_cpu = info.device == "cpu"
         share = self._gate.join(threads=info.threads, instances=info.instances) if on_cpu else None

@@ -22,10 +22,10 @@ class Share:
     running: int = 0
     waiting: deque["Turn"] = field(default_factory=deque)
 
-    def enter(self, seconds: float) -> "Turn | None":
-        """Blocks until an instance of this model may run, for about so many seconds. None where
-        there are cores for everybody."""
-        return self.gate.enter(self, seconds) if self.gate.contended else None
+    def ask(self, seconds: float) -> "Turn | None":
+        """For an instance of this model that wants to run for about so many seconds: a turn to
+        wait for. None where there are cores for everybody."""
+        return self.gate.ask(self, seconds) if self.gate.contended else None
 
     def close(self) -> None:
         """It will not ask any more."""
@@ -34,14 +34,26 @@ class Share:
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """The right to run; given back by `end` with the seconds that it really took."""
+    """The right to run, once `wait` has returned; given back by `end`."""
 
     share: Share
     charged: float
-    bell: threading.Lock
+    _bell: threading.Lock = field(default_factory=threading.Lock)
 
-    def end(self, seconds: float) -> None:
-        self.share.gate.end(self, seconds)
+    def __post_init__(self) -> None:
+        self._bell.acquire()
+
+    def grant(self) -> None:
+        self._bell.release()
+
+    def wait(self) -> None:
+        """Blocks until the instance may run."""
+        self._bell.acquire()
+
+    def end(self, seconds: float, *, again: float | None = None) -> "Turn | None":
+        """So many seconds it really took. `again`: the instance wants to run again for about so
+        long; asked in one step with the end, or whoever waits would always come first."""
+        return self.share.gate.end(self, seconds, again)
 
 
 class CoreGate:
@@ -70,26 +82,30 @@ class CoreGate:
                 self._shares.remove(share)
             self._weigh()
 
-    def enter(self, share: Share, seconds: float) -> Turn:
-        """Blocks; see `Share.enter`."""
-        turn = Turn(share, seconds * share.threads, threading.Lock())
-        turn.bell.acquire()
+    def ask(self, share: Share, seconds: float) -> Turn:
+        """See `Share.ask`; here it is always counted."""
         with self._lock:
-            if not share.waiting and not share.running:
-                share.used = max(share.used, self._now)
-            share.waiting.append(turn)
+            turn = self._queue(share, seconds)
             self._hand_out()
-        turn.bell.acquire()
         return turn
 
-    def end(self, turn: Turn, seconds: float) -> None:
-        """The instance has run; what it was charged is set right."""
+    def end(self, turn: Turn, seconds: float, again: float | None) -> Turn | None:
+        """See `Turn.end`. What the model was charged is set right."""
         share = turn.share
         with self._lock:
             self._free += share.threads
-            share.running -= 1
             share.used += seconds * share.threads - turn.charged
+            new = None if again is None else self._queue(share, again)
+            share.running -= 1
             self._hand_out()
+        return new
+
+    def _queue(self, share: Share, seconds: float) -> Turn:
+        if not share.waiting and not share.running:
+            share.used = max(share.used, self._now)
+        turn = Turn(share, seconds * share.threads)
+        share.waiting.append(turn)
+        return turn
 
     def _hand_out(self) -> None:
         while self._free > 0:
@@ -102,7 +118,7 @@ class CoreGate:
             share.used += turn.charged
             share.running += 1
             self._free -= share.threads
-            turn.bell.release()
+            turn.grant()
 
     def _weigh(self) -> None:
         asked = sum(share.threads * share.instances for share in self._shares)

@@ -1,11 +1,15 @@
 """When an engine that keeps failing is at fault, and when it may be trusted again."""
 
+import logging
 from collections.abc import Callable
+from threading import current_thread
 
 import numpy as np
 
 from inference.engine import Engine, Pixels
 from service.errors import EngineFailedError
+
+log = logging.getLogger("stride.health")
 
 PATIENCE = 3
 """Failed calls in a row after which the engine, and not what it was given, is in doubt."""
@@ -61,7 +65,12 @@ class Health:
             self._probe(engine)
         except Exception as error:  # noqa: BLE001  an engine may raise anything
             self.pause = min(2 * self.pause, LONGEST_PAUSE) if self.reason else FIRST_PAUSE
+            broke = self.reason is None
             self.reason = f"{engine.name} fails on a picture that it knows: {error}"
+            if broke:
+                log.error("broken instance=%s reason=%s", current_thread().name, self.reason)
             return
+        if self.reason is not None:
+            log.info("answers again instance=%s", current_thread().name)
         self.reason = None
         self._failures = 0

@@ -7,6 +7,7 @@ import numpy as np
 
 from inference.engine import Engine, Logits, Pixels
 from service.errors import EngineFailedError
+from service.fairness import Turn
 from service.health import Health, Probe
 from service.job import Batch, Slice
 
@@ -15,7 +16,7 @@ Result = Logits | Exception
 
 class Instance:
     """`bell`: released to wake the instance's thread; `busy_until`: when its call is expected to
-    end, a reading of `time.perf_counter`."""
+    end, a reading of `time.perf_counter`; `turn`: asked for and not waited for yet."""
 
     def __init__(self, engine: Engine, classes: int, probe: Probe | None) -> None:
         self.engine = engine
@@ -23,6 +24,7 @@ class Instance:
         self.bell = threading.Lock()
         self.bell.acquire()
         self.busy_until = 0.0
+        self.turn: Turn | None = None
         self._classes = classes
         self._buffer: Pixels | None = None
 

@@ -78,12 +78,12 @@ class WorkQueue:
             asked = time.perf_counter()
             competing = self._share is not None and self._share.gate.contended
             with self._lock:
-                pause = self._pause(asked)
+                pause = self._pause(asked) if me.turn is None else 0.0
                 if pause > 0:
                     if self.ended:
                         return None
                     self._park(me, pause)
-                elif not competing:
+                elif not competing and me.turn is None:
                     return self._cut(me, asked, None)
             if pause > 0:
                 self._sleep(me, pause)
@@ -95,10 +95,21 @@ class WorkQueue:
         if not self.ended:
             me.bell.acquire(timeout=seconds)
 
+    def next_seconds(self) -> float | None:
+        """What the next batch may take; None where there is nothing to be taken."""
+        now = time.perf_counter()
+        with self._lock:
+            if self._pause(now) > 0:
+                return None
+            return self._times.expected(min(self.waiting, self._policy.most(self._lanes, now)))
+
     def _compete(self, me: Instance, asked: float) -> Batch | None:
         """The batch is cut once there is a core for it: what has come meanwhile joins it."""
-        images = max(1, min(self.waiting, self._policy.most(self._lanes, asked)))
-        turn = self._share.enter(self._times.expected(images)) if self._share else None
+        turn, me.turn = me.turn, None
+        if turn is None and self._share is not None:
+            turn = self._share.ask(self.next_seconds() or 0.0)
+        if turn is not None:
+            turn.wait()
         with self._lock:
             batch = self._cut(me, asked, turn)
         if batch.slices:
