@@ -113,6 +113,11 @@ class Seconds(click.FloatRange):
     show_default="cores",
     help="Threads that decode and resize.",
 )
+@click.option(
+    "--exact-decoding",
+    is_flag=True,
+    help="Decode at full size and resize exactly as the weights were evaluated; slower.",
+)
 @click.option("--access-log", is_flag=True, help="Log every request, not only 5xx.")
 def command(**values: Any) -> None:
     """Serve artifacts over HTTP, with every request's latency measured stage by stage.
@@ -140,6 +145,7 @@ def command(**values: Any) -> None:
             host=values["host"],
             port=values["port"],
             decode_threads=values["decode_threads"],
+            exact_decoding=values["exact_decoding"],
             limits=Limits(
                 body_bytes=values["max_body_bytes"],
                 pixels=values["max_pixels"],

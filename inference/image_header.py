@@ -15,12 +15,14 @@ _ORIENTATION_TAG = 0x0112
 @dataclass(frozen=True)
 class ImageHeader:
     """Size as stored, before `orientation` (EXIF's, 1 to 8) is applied; `essence` is the same
-    file reduced to what decides its pixels."""
+    file reduced to what decides its pixels; `scalable`: it can be decoded at a fraction of its
+    size."""
 
     width: int
     height: int
     orientation: int
     essence: bytes
+    scalable: bool = False
 
 
 def read_orientation(exif: bytes) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.picture import Box
 from measuring.errors import InputError
 from measuring.input_spec import InputSpec, Interpolation
 
@@ -34,11 +35,32 @@ def preprocess(image: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
     if spec.crop == "squash":
         return np.array(_resized(picture, (spec.size, spec.size), spec.interpolation))
     width, height = _scaled_size(picture.size, spec.resize)
-    left, top = _crop_offset(width, spec.size), _crop_offset(height, spec.size)
     if width * height > _MOST_RESIZED:
-        return np.array(_resized_part(picture, (width, height), (left, top), spec))
+        return np.array(resized_part(picture, kept_part(picture.size, spec), spec))
+    left, top = _crop_offset(width, spec.size), _crop_offset(height, spec.size)
     resized = _resized(picture, (width, height), spec.interpolation)
     return np.array(resized.crop((left, top, left + spec.size, top + spec.size)))
+
+
+def kept_part(size: tuple[int, int], spec: InputSpec) -> Box:
+    """Which part of a picture of this width and height the pixels show, in its own pixels."""
+    if spec.crop == "squash":
+        return (0.0, 0.0, *size)
+    width, height = _scaled_size(size, spec.resize)
+    left, top = _crop_offset(width, spec.size), _crop_offset(height, spec.size)
+    across, down = size[0] / width, size[1] / height
+    right, bottom = (left + spec.size) * across, (top + spec.size) * down
+    return left * across, top * down, min(right, size[0]), min(bottom, size[1])
+
+
+def resized_part(picture: Image.Image, part: Box, spec: InputSpec) -> Image.Image:
+    """A part of the picture resized to the square of `spec.size`, without the rest.
+
+    1 x 20,000 pixels would otherwise become 256 x 5,120,000. Pillow rounds coordinates and orders
+    its two passes differently here: a value may change by a level, more where bicubic overshoots,
+    and `nearest` may choose the other of two neighbours.
+    """
+    return picture.resize((spec.size, spec.size), _FILTERS[spec.interpolation], box=part)
 
 
 def _scaled_size(size: tuple[int, int], shorter: int) -> tuple[int, int]:
@@ -58,23 +80,3 @@ def _resized(
     picture: Image.Image, size: tuple[int, int], interpolation: Interpolation
 ) -> Image.Image:
     return picture if picture.size == size else picture.resize(size, _FILTERS[interpolation])
-
-
-def _resized_part(
-    picture: Image.Image, size: tuple[int, int], offset: tuple[int, int], spec: InputSpec
-) -> Image.Image:
-    """The square of `spec.size` at `offset` of the picture resized to `size`, alone.
-
-    1 x 20,000 pixels would otherwise become 256 x 5,120,000. Pillow rounds coordinates and orders
-    its two passes differently here: a value may change by a level, more where bicubic overshoots,
-    and `nearest` may choose the other of two neighbours.
-    """
-    across, down = picture.width / size[0], picture.height / size[1]
-    left, top = offset
-    box = (
-        left * across,
-        top * down,
-        min((left + spec.size) * across, picture.width),
-        min((top + spec.size) * down, picture.height),
-    )
-    return picture.resize((spec.size, spec.size), _FILTERS[spec.interpolation], box=box)

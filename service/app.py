@@ -52,14 +52,16 @@ def _inference(routers: Iterable[APIRouter]) -> Iterator[Inference]:
                 yield Inference(route.path_regex, INFERENCE[route.path], route.endpoint)
 
 
-def create_front(core: Core, limits: Limits, decode_threads: int | None = None) -> Front:
+def create_front(
+    core: Core, limits: Limits, decode_threads: int | None = None, *, exact_decoding: bool = False
+) -> Front:
     """The parts that routes share. To be made where the event loop runs."""
     return Front(
         core=core,
         limits=limits,
         admission=Admission(limits.requests),
         bodies=BodyReader(limits),
-        decoder=Decoder(threads=decode_threads, max_pixels=limits.pixels),
+        decoder=Decoder(threads=decode_threads, max_pixels=limits.pixels, exact=exact_decoding),
     )
 
 

@@ -2,15 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from inference.decode import decode
+import numpy as np
+
+from inference.decode import decode, read_picture
 from inference.engine import Pixels
 from inference.preprocess import preprocess
+from inference.resample import resample, shortest_side
 from measuring.cores import available_cores
+from measuring.errors import InputError
 from measuring.input_spec import InputSpec
+from service.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -22,31 +27,74 @@ class Prepared:
     resize: dict[InputSpec, float]
 
 
-class Decoder:
-    """The pool; as many threads as cores, since both steps are pure computation."""
+@dataclass(frozen=True)
+class PreparedMany:
+    """Several pictures for one input spec; seconds are the sums over all of them."""
 
-    def __init__(self, *, threads: int | None, max_pixels: int) -> None:
+    pixels: Pixels  # (N, size, size, 3)
+    decode: float
+    resize: float
+
+
+class Decoder:
+    """The pool; as many threads as cores, since both steps are pure computation without the
+    interpreter's lock. `exact`: bit for bit what the weights were evaluated with, for more time."""
+
+    def __init__(self, *, threads: int | None, max_pixels: int, exact: bool = False) -> None:
         self._max_pixels = max_pixels
-        self._pool = ThreadPoolExecutor(threads or available_cores(), thread_name_prefix="decode")
+        self._exact = exact
+        self._workers = Workers(threads or available_cores(), "decode")
 
     async def prepare(self, data: bytes, specs: Iterable[InputSpec]) -> Prepared:
         """Raises what `inference.decode.decode` raises for bytes that are no image."""
         wanted = tuple(dict.fromkeys(specs))
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._prepare, data, wanted)
+        return await self._workers.submit(partial(self._prepare, data, wanted))
+
+    async def prepare_many(self, images: Sequence[bytes], spec: InputSpec) -> PreparedMany:
+        """The pictures side by side, each written to its place in one array.
+
+        Raises what `prepare` raises, for the first picture that cannot be read and saying which.
+        """
+        pixels = np.empty((len(images), spec.size, spec.size, 3), np.uint8)
+        places = zip(images, pixels, strict=True)
+        calls = [self._workers.submit(partial(self._place, *each, spec)) for each in places]
+        seconds = await asyncio.gather(*calls, return_exceptions=True)
+        decoding = resizing = 0.0
+        for index, taken in enumerate(seconds):
+            if isinstance(taken, InputError):
+                raise type(taken)(f"image {index + 1} of {len(images)}: {taken}") from taken
+            if isinstance(taken, BaseException):
+                raise taken
+            decoding, resizing = decoding + taken[0], resizing + taken[1]
+        return PreparedMany(pixels, decoding, resizing)
 
     def close(self) -> None:
         """Start nothing more; what a thread is in the middle of, it finishes by itself."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
 
     def _prepare(self, data: bytes, specs: tuple[InputSpec, ...]) -> Prepared:
         started = time.perf_counter()
-        image = decode(data, max_pixels=self._max_pixels)
+        resize = self._decode(data, specs)
         decoded = time.perf_counter() - started
         pixels: dict[InputSpec, Pixels] = {}
         seconds: dict[InputSpec, float] = {}
         for spec in specs:
             started = time.perf_counter()
-            pixels[spec] = preprocess(image, spec)
+            pixels[spec] = resize(spec)
             seconds[spec] = time.perf_counter() - started
         return Prepared(pixels, decoded, seconds)
+
+    def _place(self, data: bytes, place: Pixels, spec: InputSpec) -> tuple[float, float]:
+        """Seconds of decoding and of resizing."""
+        started = time.perf_counter()
+        resize = self._decode(data, (spec,))
+        decoded = time.perf_counter()
+        place[...] = resize(spec)
+        return decoded - started, time.perf_counter() - decoded
+
+    def _decode(self, data: bytes, specs: tuple[InputSpec, ...]) -> Callable[[InputSpec], Pixels]:
+        """What then resizes the decoded picture."""
+        if self._exact:
+            return partial(preprocess, decode(data, max_pixels=self._max_pixels))
+        shortest = shortest_side(specs)
+        return partial(resample, read_picture(data, max_pixels=self._max_pixels, shortest=shortest))

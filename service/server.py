@@ -77,7 +77,9 @@ async def _serve(
     limits = settings.limits
     metrics = create_metrics()
     core = LocalCore(metrics, repository)
-    front = create_front(core, limits, settings.decode_threads)
+    front = create_front(
+        core, limits, settings.decode_threads, exact_decoding=settings.exact_decoding
+    )
     config = uvicorn.Config(
         create_app(front, metrics),
         loop="uvloop",

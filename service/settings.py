@@ -67,4 +67,5 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     decode_threads: int | None = None
+    exact_decoding: bool = False
     limits: Limits = field(default_factory=Limits)

@@ -73,6 +73,7 @@ def test_serve_reads_every_flag_from_the_environment(
         "REPOSITORY": "elsewhere", "HOST": "0.0.0.0", "MAX_REQUESTS": "5",  # noqa: S104
         "MAX_BODY_BYTES": "6", "MAX_PIXELS": "7", "DRAIN_DELAY": "8", "GRACE": "9",
         "DECODE_THREADS": "10", "ACCESS_LOG": "true", "TIMEOUT": "11", "QUEUE_CAPACITY": "12",
+        "EXACT_DECODING": "true",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"STRIDE_{name}", value)
 
@@ -81,6 +82,7 @@ def test_serve_reads_every_flag_from_the_environment(
     (settings,) = started
     assert settings.repository == Path("elsewhere")
     assert settings.decode_threads == 10
+    assert settings.exact_decoding
     limits = settings.limits
     assert (limits.requests, limits.body_bytes, limits.pixels) == (5, 6, 7)
     assert (limits.drain_delay, limits.grace, limits.timeout) == (8, 9, 11)

@@ -106,10 +106,27 @@ def test_decode_counts_no_scans_in_what_a_camera_appends() -> None:
 
 
 def test_decode_of_endless_segments_among_the_pixels_is_refused() -> None:
-    picture = flat("JPEG", 16, 16)
+    picture = flat("JPEG", 16, 16, progressive=True)
     comments = b"\xff\xfe\0\x02" * 70_000
     with pytest.raises(BrokenImageError, match="more than 65,536 segments among its pixels"):
         decode(picture[:-2] + comments + picture[-2:], max_pixels=MAX_PIXELS)
+
+
+def test_decode_of_a_sequential_jpeg_makes_no_second_pass() -> None:
+    """It is not searched for scans: the decoder itself stops at the second."""
+    picture = flat("JPEG", 16, 16)
+    scan = picture[picture.index(b"\xff\xda") : -2]
+    with pytest.raises(BrokenImageError, match="broken data stream"):
+        decode(picture[:-2] + scan * 1000 + picture[-2:], max_pixels=MAX_PIXELS)
+
+
+def test_decode_counts_the_scans_of_a_sequential_jpeg_with_one_for_each_colour() -> None:
+    """Such a file is decoded in as many passes as it has scans."""
+    picture = flat("JPEG", 16, 16, "RGB")
+    scan = picture.index(b"\xff\xda")
+    first = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" + bytes(4)
+    with pytest.raises(BrokenImageError, match="in 120 scans, expected at most 100"):
+        decode(picture[:scan] + first * 120 + picture[-2:], max_pixels=MAX_PIXELS)
 
 
 @pytest.mark.parametrize("filling", [b"\xff", b"\xff\0", b"\xff\xd0"], ids=lambda it: it.hex())
