@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inference.engine import Engine, Pixels
 from service.settings import ModelSpec
 
-SECONDS = 0.2
+SECONDS = 0.1
 """Of one turn of one shape."""
 TURNS = 2
 WORTH_IT = 1.05
