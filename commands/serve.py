@@ -49,6 +49,13 @@ class Seconds(click.FloatRange):
 )
 @options.repository
 @options.profiles
+@click.option(
+    "--repository-poll",
+    type=Seconds(0.1),
+    default=None,
+    show_default="never",
+    help="Seconds between two looks whether the repository has changed; SIGHUP always looks.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -142,6 +149,7 @@ def command(**values: Any) -> None:
             repository=values["repository"],
             profiles=values["profiles"],
             models=values["model"],
+            repository_poll=values["repository_poll"],
             host=values["host"],
             port=values["port"],
             decode_threads=values["decode_threads"],

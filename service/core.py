@@ -52,11 +52,12 @@ class LocalCore:
 
     async def start(self, models: Sequence[Chosen], *, queue_capacity: int) -> None:
         """Raises what opening an engine raises; a drain in the meantime ends the loading."""
-        for number, chosen in enumerate(models, 1):
-            identity = chosen.artifact.manifest.id
-            self._state = f"loading {identity}, model {number} of {len(models)}"
-            if not await self._switching.open(chosen, queue_capacity):
-                return
+        async with self._switching.one_at_a_time:
+            for number, chosen in enumerate(models, 1):
+                identity = chosen.artifact.manifest.id
+                self._state = f"loading {identity}, model {number} of {len(models)}"
+                if not await self._switching.open(chosen, queue_capacity):
+                    return
         self._state = None
 
     def add(self, loaded: Loaded) -> None:

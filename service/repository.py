@@ -15,7 +15,7 @@ from service.settings import ModelSpec, Settings
 class Repository:
     """What `--repository`, `--model` and `--profiles` say together.
 
-    Everything but `ids` reads whole files and belongs into a thread.
+    Everything but `ids` and `signature` reads whole files and belongs into a thread.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -68,3 +68,14 @@ class Repository:
     def ids(self) -> tuple[str, ...]:
         """The directories that have a manifest, whole or not; a quick look."""
         return tuple(sorted(path.parent.name for path in self.directory.glob(f"[!.]*/{MANIFEST}")))
+
+    def signature(self) -> tuple[tuple[str, int, int], ...]:
+        """What changes when a manifest comes, changes or goes; a quick look."""
+        entries = []
+        for identity in self.ids():
+            try:
+                status = (self.directory / identity / MANIFEST).stat()
+            except OSError:  # it went since
+                continue
+            entries.append((identity, status.st_mtime_ns, status.st_ino))
+        return tuple(entries)

@@ -23,6 +23,7 @@ from service.loading import Chosen
 from service.protocol import BoundedProtocol
 from service.repository import Repository
 from service.settings import Limits, Settings
+from service.watch import reload_on_hangup, watch
 
 log = logging.getLogger("stride.serve")
 
@@ -94,8 +95,14 @@ async def _serve(
         timeout_graceful_shutdown=1,
     )
     server = DrainingServer(config, core, front.admission, limits)
+    reload_on_hangup(core)
     loading = asyncio.create_task(_load(server, core, chosen, limits))
+    watching = None
+    if settings.repository_poll is not None:
+        watching = asyncio.create_task(watch(core, repository, settings.repository_poll))
     await server.serve(sockets=[listener])
+    if watching is not None:
+        watching.cancel()
     front.decoder.close()
     core.announce_drain()
     await loading

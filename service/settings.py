@@ -64,6 +64,8 @@ class Settings:
     repository: Path = Path("artifacts")
     profiles: Path = Path("profiles")
     models: tuple[ModelSpec, ...] = ()
+    repository_poll: float | None = None
+    """Seconds between two looks at the repository; None: only when told, by SIGHUP or /v2."""
     host: str = "127.0.0.1"
     port: int = 8000
     decode_threads: int | None = None

@@ -35,7 +35,7 @@ class Switching:
         self._repository = repository
         self._add = add
         self._ended = False
-        self._one_at_a_time = asyncio.Lock()
+        self.one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def load(self, name: str) -> Refusal | None:
@@ -79,7 +79,7 @@ class Switching:
         return await asyncio.shield(self._keep(self._in_turn(change)))
 
     async def _in_turn(self, change: Coroutine[Any, Any, T]) -> T:
-        async with self._one_at_a_time:
+        async with self.one_at_a_time:
             return await change
 
     def _keep(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

@@ -1,0 +1,36 @@
+"""When the repository is looked through again: on SIGHUP, and where asked for, when it changes."""
+
+import asyncio
+import logging
+import signal
+
+from service.repository import Repository
+from service.seam import Core
+
+log = logging.getLogger("stride.load")
+
+
+def reload_on_hangup(core: Core) -> None:
+    """On the running loop, from now on. The core does one reload after the other."""
+    loop = asyncio.get_running_loop()
+    waiting: set[asyncio.Task[None]] = set()
+
+    def hang_up() -> None:
+        log.info("signal=SIGHUP: looking through the repository")
+        task = loop.create_task(core.reload())
+        waiting.add(task)
+        task.add_done_callback(waiting.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+
+async def watch(core: Core, repository: Repository, seconds: float) -> None:
+    """Look every so many seconds whether a manifest came, changed or went; ends when cancelled.
+    Exports write the manifest last, so what is seen is whole."""
+    seen = repository.signature()
+    while True:
+        await asyncio.sleep(seconds)
+        now = await asyncio.to_thread(repository.signature)
+        if now != seen:
+            seen = now
+            await core.reload()
