@@ -11,23 +11,10 @@ from service.batcher import Batcher
 from service.job import Batch, Job
 from service.seam import Answer, Priority, Refusal
 from tests.service.fakes import POISON, FakeEngine, picture
+from tests.service.jobs import answer, put
 
 pytestmark = pytest.mark.anyio
 MakeBatcher = Callable[..., Batcher]
-
-
-def put(
-    batcher: Batcher, *values: int, priority: Priority = Priority.NORMAL, seconds: float = 60.0
-) -> Job:
-    job = Job(picture(*values), time.perf_counter() + seconds)
-    assert batcher.submit(job, priority) is None
-    return job
-
-
-async def answer(job: Job) -> list[float]:
-    outcome = await job.future
-    assert isinstance(outcome, Answer), outcome
-    return [float(value) for value in outcome.logits[:, 0]]
 
 
 async def test_batcher_idle_serves_a_single_request_at_once(make_batcher: MakeBatcher) -> None:

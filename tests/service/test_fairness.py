@@ -11,9 +11,8 @@ import pytest
 from inference.engine import Logits, Pixels
 from service.batcher import Batcher
 from service.fairness import CoreGate, Share, Turn
-from service.job import Job
-from service.seam import Priority
-from tests.service.fakes import FakeEngine, picture
+from tests.service.fakes import FakeEngine
+from tests.service.jobs import put
 
 pytestmark = pytest.mark.anyio
 MakeBatcher = Callable[..., Batcher]
@@ -177,12 +176,6 @@ class MeteredEngine(FakeEngine):
         self._meter.now -= 1
         self.spent += time.perf_counter() - started
         return super().infer(pixels)
-
-
-def put(batcher: Batcher, *values: int) -> Job:
-    job = Job(picture(*values), time.perf_counter() + 60)
-    assert batcher.submit(job, Priority.NORMAL) is None
-    return job
 
 
 @pytest.mark.parametrize("instances", [1, 2])

@@ -14,7 +14,7 @@ from service.health import Health, make_probe
 from service.job import Job
 from service.seam import Answer, Priority, Refusal
 from tests.service.fakes import POISON, FakeEngine, picture
-from tests.service.test_fairness import put
+from tests.service.jobs import put
 
 pytestmark = pytest.mark.anyio
 MakeBatcher = Callable[..., Batcher]
