@@ -159,7 +159,7 @@ class Batcher:
         return seconds_to_answer(
             images,
             ahead=self._queue.ahead_of(priority),
-            per_call=self._rules.max_batch if self._policy.merges else 1,
+            per_call=self._policy.per_call,
             free_in=free_in or (0.0,),
             times=self._times,
         )
@@ -210,7 +210,7 @@ class Batcher:
                 self._deliver_batch(batch)
 
     def _deliver_batch(self, batch: Batch) -> None:
-        failed = False
+        failed, now = False, time.perf_counter()
         for piece, result in zip(batch.slices, batch.results, strict=True):
             job = piece.job
             if isinstance(result, Exception):
@@ -219,6 +219,8 @@ class Batcher:
                 text = f"the engine failed on this request: {result}"
                 self._end(job, Refusal("failed", text))
                 continue
+            if now >= job.deadline:  # the timer's turn has not come yet; the promise holds
+                self._end(job, _LATE)
             job.deliver(piece, result, started=batch.started, finished=batch.finished)
             if job.future.done():
                 self._deadlines.forget(job)

@@ -22,11 +22,15 @@ class Waiting(Protocol):
 
 
 class Policy(Protocol):
-    """`merges`: whether images of several requests may share a call; `promise`: seconds within
-    which a request is to be answered, or it is refused at once."""
+    """`merges`: whether images of several requests may share a call; `per_call`: images of a call
+    that can be counted on when many wait; `promise`: seconds within which a request is to be
+    answered, or it is refused at once."""
 
     @property
     def merges(self) -> bool: ...
+
+    @property
+    def per_call(self) -> int: ...
 
     @property
     def promise(self) -> float: ...
@@ -49,6 +53,10 @@ class WorkConserving:
     merges: bool = True
     promise: float = inf
 
+    @property
+    def per_call(self) -> int:
+        return self.max_batch if self.merges else 1
+
     def hold_until(self, waiting: Waiting) -> float:  # noqa: ARG002
         return 0.0
 
@@ -65,6 +73,10 @@ class Delay:
     merges: bool = True
     promise: float = inf
 
+    @property
+    def per_call(self) -> int:
+        return self.max_batch
+
     def hold_until(self, waiting: Waiting) -> float:
         return 0.0 if waiting.total >= self.max_batch else waiting.oldest() + self.delay
 
@@ -74,11 +86,16 @@ class Delay:
 
 @dataclass(frozen=True)
 class WithinSlo:
-    """The largest batch with which the oldest request is still answered within `promise`."""
+    """The largest batch with which the oldest request is still answered within `promise`.
+
+    But `per_call` at least where as many wait: smaller calls would do so little work that the queue
+    grows, the next request is later than this one, and soon every call has one image.
+    """
 
     max_batch: int
     promise: float
     times: BatchTimes
+    per_call: int
     merges: bool = True
 
     def hold_until(self, waiting: Waiting) -> float:  # noqa: ARG002
@@ -86,10 +103,22 @@ class WithinSlo:
 
     def most(self, waiting: Waiting, now: float) -> int:
         left = self.promise - (now - waiting.oldest()) if waiting.total else self.promise
-        for images in range(self.max_batch, 1, -1):
+        least = self.per_call if waiting.total >= self.per_call else 1
+        for images in range(self.max_batch, least, -1):
             if self.times.expected(images) <= left:
                 return images
-        return 1
+        return least
+
+
+KEPT = 0.8
+"""Share of the best throughput that batches within an SLO keep."""
+
+
+def _within_slo(batching: Batching, most: int, times: BatchTimes) -> Policy:
+    sizes = range(1, most + 1)
+    best = max(images / times.expected(images) for images in sizes)
+    kept = next(size for size in sizes if size / times.expected(size) >= KEPT * best)
+    return WithinSlo(most, batching.slo or inf, times, kept)
 
 
 Make = Callable[[Batching, int, BatchTimes], Policy]
@@ -98,7 +127,7 @@ POLICIES: dict[PolicyName, Make] = {
     "none": lambda batching, most, times: WorkConserving(most, merges=False),  # noqa: ARG005
     "work-conserving": lambda batching, most, times: WorkConserving(most),  # noqa: ARG005
     "delay": lambda batching, most, times: Delay(most, batching.delay or 0.0),  # noqa: ARG005
-    "slo": lambda batching, most, times: WithinSlo(most, batching.slo or inf, times),
+    "slo": _within_slo,
 }
 
 

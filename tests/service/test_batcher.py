@@ -220,6 +220,21 @@ async def test_batcher_expired_job_is_dropped_before_the_engine(
     assert batcher.depth == 0
 
 
+async def test_batcher_gives_no_answer_after_the_deadline(make_batcher: MakeBatcher) -> None:
+    """Even where the loop was too busy for its timers and the answer comes first."""
+    engine = FakeEngine(held=True)
+    job = put(make_batcher(engine), 1, seconds=0.02)
+    await engine.running()
+    engine.let_go()
+    while time.perf_counter() < job.deadline:
+        pass
+
+    outcome = await job.future
+
+    assert isinstance(outcome, Refusal)
+    assert outcome.kind == "expired"
+
+
 async def test_batcher_tries_the_only_request_whatever_it_expects(
     make_batcher: MakeBatcher,
 ) -> None:

@@ -33,20 +33,24 @@ class Queue:
 
 
 @pytest.mark.parametrize(
-    ("waited", "expected"),
+    ("waiting", "waited", "expected"),
     [
-        pytest.param(0.0, 6, id="as-many-as-can-be-in-time"),
-        pytest.param(0.005, 3, id="fewer-when-the-oldest-has-waited"),
-        pytest.param(0.5, 1, id="at-least-one-when-it-is-too-late-already"),
+        pytest.param(8, 0.0, 6, id="as-many-as-can-be-in-time"),
+        pytest.param(4, 0.005, 3, id="fewer-when-the-oldest-has-waited"),
+        pytest.param(4, 0.5, 1, id="one-when-it-is-too-late-already"),
+        pytest.param(8, 0.5, 5, id="but-never-so-few-that-many-more-come-too-late"),
     ],
 )
-def test_slo_takes_what_lets_the_oldest_be_in_time(waited: float, expected: int) -> None:
-    """T(b) is 8 ms and 2 ms for each image; the SLO is 20 ms."""
+def test_slo_takes_what_lets_the_oldest_be_in_time(
+    waiting: int, waited: float, expected: int
+) -> None:
+    """T(b) is 8 ms and 2 ms for each image; the SLO is 20 ms. Five images in 18 ms are the first
+    that keep four fifths of the best throughput, eight in 24 ms."""
     policy = make_policy(SLO, 8, BatchTimes(TIMES))
 
-    assert policy.most(Queue(8), waited) == expected
-    assert policy.hold_until(Queue(8)) <= waited
-    assert policy.promise == 0.02
+    assert policy.most(Queue(waiting), waited) == expected
+    assert policy.hold_until(Queue(waiting)) <= waited
+    assert (policy.promise, policy.per_call) == (0.02, 5)
 
 
 def test_delay_counts_from_the_oldest_and_ends_with_a_full_batch() -> None:
