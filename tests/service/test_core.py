@@ -1,5 +1,6 @@
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
+from inference.engine import Logits, Pixels
 from service.core import LocalCore
+from service.health import make_probe
 from service.loading import Loaded
 from service.metrics import Metrics
 from service.seam import Answer, ModelInfo, Refusal
@@ -166,4 +169,86 @@ async def test_core_every_admitted_request_ends_under_random_load() -> None:
     assert answers
     assert all(answer.logits[-1, 0] == 9 for answer in answers)
     assert core.pending() == {"tiny-onnx-fp32": 0}
+    await core.drain()
+
+
+async def test_core_counts_batches_by_size_and_failures_with_their_time() -> None:
+    core = core_with(FakeEngine())
+    before = int(time.time() * 1e3)
+
+    await core.submit("tiny-onnx-fp32", picture(1), deadline=soon())
+    await core.submit("tiny-onnx-fp32", picture(1, 2), deadline=soon())
+    await core.submit("tiny-onnx-fp32", picture(POISON), deadline=soon())
+
+    totals = core.statistics()["tiny-onnx-fp32"]
+    assert (totals.success, totals.failures, totals.images) == (2, 1, 4)
+    assert {size: batch.executions for size, batch in totals.batches.items()} == {1: 2, 2: 1}
+    assert all(batch.infer_seconds > 0 for batch in totals.batches.values())
+    # the time of the batch that failed is no time of a request that succeeded
+    spent = sum(batch.infer_seconds for batch in totals.batches.values())
+    assert 0 < totals.infer_seconds < spent
+    assert totals.failure_seconds > 0
+    assert before <= totals.last_inference <= int(time.time() * 1e3)
+    await core.drain()
+
+
+async def test_core_is_ready_while_one_of_its_models_serves() -> None:
+    class BrokenEngine(FakeEngine):
+        def infer(self, pixels: Pixels) -> Logits:  # noqa: ARG002
+            raise RuntimeError("the device is lost")
+
+    core = core_with(FakeEngine())
+    await core.start((), queue_capacity=1)
+    info = replace(core.models()[0], manifest=replace(manifest(), id="broken", name="broken"))
+    core.add(Loaded(info, (BrokenEngine(),), probe=make_probe(picture(7), 2)))
+
+    while core.unready_model("broken") is None:
+        await core.submit("broken", picture(1), deadline=soon())
+
+    refusal = await core.submit("broken", picture(1), deadline=soon())
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "unavailable"
+    assert core.unready() is None
+    assert isinstance(await core.submit("tiny-onnx-fp32", picture(1), deadline=soon()), Answer)
+    states = {entry.id: (entry.status, entry.reason) for entry in core.index()}
+    assert states["tiny-onnx-fp32"] == ("READY", "")
+    assert states["broken"][0] == "UNAVAILABLE"
+    assert "the device is lost" in states["broken"][1]
+    await core.unload("tiny-onnx-fp32")
+    assert "the device is lost" in str(core.unready())
+    await core.drain()
+
+
+async def test_core_under_twice_its_load_wastes_hardly_a_call() -> None:
+    """Who is admitted is answered in time, who is not hears it at once; the engine works for nobody
+    in vain."""
+
+    class SlowEngine(FakeEngine):
+        def infer(self, pixels: Pixels) -> Logits:
+            time.sleep(0.005)
+            return super().infer(pixels)
+
+    engine = SlowEngine()
+    core = core_with(engine, capacity=256)
+    outcomes: list[Answer | Refusal] = []
+    late = 0
+
+    async def ask() -> None:
+        nonlocal late
+        deadline = soon(0.15)
+        outcomes.append(await core.submit("tiny-onnx-fp32", picture(1), deadline=deadline))
+        late += isinstance(outcomes[-1], Answer) and time.perf_counter() > deadline + 0.05
+
+    asked: list[asyncio.Task[None]] = []
+    while len(asked) < 800:
+        asked += [asyncio.create_task(ask()) for _ in range(8)]
+        await asyncio.sleep(0.01)  # two calls of two images each
+    await asyncio.gather(*asked)
+    answers = sum(isinstance(outcome, Answer) for outcome in outcomes)
+    kinds = {outcome.kind for outcome in outcomes if isinstance(outcome, Refusal)}
+
+    assert late == 0
+    assert kinds <= {"late", "expired"}
+    assert "late" in kinds
+    assert answers >= 0.8 * sum(engine.calls)
     await core.drain()
