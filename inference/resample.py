@@ -7,15 +7,16 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from inference.picture import Picture, upright
-from inference.preprocess import kept_part, preprocess
+from inference.picture import Box, Picture, upright
+from inference.preprocess import kept_part, preprocess, resized_part
 from measuring.input_spec import InputSpec
 
 try:
-    from inference.vectorised import resized_part
+    from inference import vectorised
 except ImportError:  # cykooz-resizer is not built for every kind of machine
-    from inference.preprocess import resized_part
+    vectorised = None  # type: ignore[assignment]
 
 # A picture is decoded at a fraction only while it stays this many times as large as the network
 # wants it: the decoder scales with another filter than the weights were evaluated with.
@@ -38,4 +39,10 @@ def resample(picture: Picture, spec: InputSpec) -> NDArray[np.uint8]:
     if spec.interpolation == "nearest":
         return preprocess(np.asarray(upright(picture.image, picture.orientation)), spec)
     part = picture.stored(kept_part(picture.upright_size, spec))
-    return np.array(upright(resized_part(picture.image, part, spec), picture.orientation))
+    return np.array(upright(_resized(picture.image, part, spec), picture.orientation))
+
+
+def _resized(image: Image.Image, part: Box, spec: InputSpec) -> Image.Image:
+    if vectorised is not None and vectorised.shrinks(part, spec):
+        return vectorised.resized_part(image, part, spec)
+    return resized_part(image, part, spec)

@@ -30,11 +30,12 @@ class _Call(Generic[Result]):
         try:
             result = self._compute()
         except BaseException as error:  # noqa: BLE001  it belongs to whoever waits
-            # Not this frame: the error would hold itself and the picture until the next collection.
-            trace = error.__traceback__
-            self._post(self._fail, error.with_traceback(trace and trace.tb_next))
+            self._post(self._fail, error)
         else:
             self._post(self._finish, result)
+        # The error leads to this frame. With `self` in it, the frame would lead to the error, and
+        # its picture would stay until the next collection.
+        del self
 
     def _post(self, settle: Callable[..., None], outcome: object) -> None:
         try:
