@@ -21,15 +21,18 @@ prepare nothing for a size, they only want the memory."""
 
 
 def choose_max_batch(engine: Engine, size: int) -> tuple[int, dict[int, float]]:
-    """The smallest batch size within 5 % of the best throughput, and T(b) in seconds for each
-    candidate. On a CPU this is often 1: batching then only adds waiting."""
-    sizes = [batch for batch in CANDIDATES if batch <= engine.max_batch]
-    seconds = measure(engine, size, sizes)
+    """The smallest batch size within 5 % of the best throughput, and T(b), the median seconds of
+    each candidate. On a CPU this is often 1: batching then only adds waiting.
+
+    The choice goes by the shortest call of each size: what others do on the machine only makes
+    calls longer, and a few of them would make batches of two look worth it.
+    """
+    samples = _sample(engine, size, [batch for batch in CANDIDATES if batch <= engine.max_batch])
     for batch in LARGER:
-        if batch > engine.max_batch or smallest_that_pays(seconds) < max(seconds):
+        if batch > engine.max_batch or smallest_that_pays(_shortest(samples)) < max(samples):
             break
-        seconds |= measure(engine, size, [batch])
-    return smallest_that_pays(seconds), seconds
+        samples |= _sample(engine, size, [batch])
+    return smallest_that_pays(_shortest(samples)), _medians(samples)
 
 
 def smallest_that_pays(seconds: Mapping[int, float]) -> int:
@@ -41,6 +44,10 @@ def smallest_that_pays(seconds: Mapping[int, float]) -> int:
 def measure(engine: Engine, size: int, batch_sizes: Iterable[int]) -> dict[int, float]:
     """Median seconds per call by batch size, after one call that is not counted; the sizes take
     turns, so that a slow moment of the machine does not fall on one of them alone."""
+    return _medians(_sample(engine, size, batch_sizes))
+
+
+def _sample(engine: Engine, size: int, batch_sizes: Iterable[int]) -> dict[int, list[float]]:
     inputs = {batch: pictures(batch, size) for batch in batch_sizes}
     for pixels in inputs.values():
         engine.infer(pixels)
@@ -50,7 +57,15 @@ def measure(engine: Engine, size: int, batch_sizes: Iterable[int]) -> dict[int, 
             started = time.perf_counter()
             engine.infer(pixels)
             samples[batch].append(time.perf_counter() - started)
+    return samples
+
+
+def _medians(samples: Mapping[int, list[float]]) -> dict[int, float]:
     return {batch: statistics.median(values) for batch, values in samples.items()}
+
+
+def _shortest(samples: Mapping[int, list[float]]) -> dict[int, float]:
+    return {batch: min(values) for batch, values in samples.items()}
 
 
 def warm(engine: Engine, size: int, max_batch: int, *, device: str = "cpu") -> None:
