@@ -19,7 +19,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image
     if not image.has_transparency_data:
         return image.convert("RGB")
-    translucent = image.convert("RGBA")
+    translucent = image if image.mode == "RGBA" else image.convert("RGBA")
     paper = Image.new("RGB", image.size, _WHITE)
     paper.paste(translucent, mask=translucent.getchannel("A"))
     return paper

@@ -27,6 +27,10 @@ from inference.picture import Picture, upright
 # several times what as many pixels in a square do.
 MOST_SIDE = 65_535
 
+BYTES_PER_PIXEL = 24
+"""The most memory that decoding takes for each pixel a header declares, in any colour mode, the
+copies on the way to upright RGB included; besides three times the file."""
+
 
 def decode(data: bytes, *, max_pixels: int) -> NDArray[np.uint8]:
     """A file's bytes -> (H, W, 3) RGB, upright as its EXIF orientation says, transparency on white,

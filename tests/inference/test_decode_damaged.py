@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from io import BytesIO
 
 import pytest
@@ -5,11 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inference.decode import decode
+from inference.decode import decode, read_picture
 from inference.errors import BrokenImageError, ImageTooLargeError, UnsupportedImageError
+from inference.resample import resample, shortest_side
+from measuring.input_spec import InputSpec
 from measuring.pictures import varied_pictures
+from tests.inference.hostile import BOMBS, Bomb, with_size
+from tests.inference.memory import bounded_memory
 
 MAX_PIXELS = 10_000
+SPEC = InputSpec(size=8, resize=9)  # so small that a JPEG is decoded at a half or a quarter
 OURS = (BrokenImageError, ImageTooLargeError, UnsupportedImageError)
 
 
@@ -36,13 +42,30 @@ FILES = {
 
 
 def survives(data: bytes) -> None:
-    """Either a picture within the bound or one of our errors; warnings are errors here."""
+    """Either a picture within the bounds or one of our errors, the same on both paths; warnings
+    are errors here."""
+    with bounded_memory(MAX_PIXELS, len(data)):
+        exact = outcome(lambda: decode(data, max_pixels=MAX_PIXELS).shape)
+    with bounded_memory(MAX_PIXELS, len(data)):
+        fast = outcome(lambda: resampled_from(data))
+    assert fast == exact
+
+
+def resampled_from(data: bytes) -> tuple[int, ...]:
+    """The whole picture's shape, after what the service does with it."""
+    picture = read_picture(data, max_pixels=MAX_PIXELS, shortest=shortest_side([SPEC]))
+    assert resample(picture, SPEC).shape == (SPEC.size, SPEC.size, 3)
+    width, height = picture.upright_size
+    return height, width, 3
+
+
+def outcome(read: Callable[[], tuple[int, ...]]) -> object:
     try:
-        image = decode(data, max_pixels=MAX_PIXELS)
-    except OURS:
-        return
-    assert image.shape[0] * image.shape[1] <= MAX_PIXELS
-    assert image.shape[2] == 3
+        shape = read()
+    except OURS as error:
+        return type(error)
+    assert shape[0] * shape[1] <= MAX_PIXELS
+    return shape
 
 
 @given(st.sampled_from(sorted(FILES)), st.data())
@@ -52,9 +75,8 @@ def test_decode_of_flipped_bits_never_fails_otherwise_than_told(
 ) -> None:
     data = bytearray(FILES[name])
     where = st.one_of(st.integers(0, 80), st.integers(0, len(data) - 1))
-    for bit in draw.draw(st.lists(where.map(lambda at: at * 8), min_size=1, max_size=6)):
-        at = min(bit // 8, len(data) - 1)
-        data[at] ^= draw.draw(st.integers(1, 255))
+    for at in draw.draw(st.lists(where, min_size=1, max_size=6)):
+        data[min(at, len(data) - 1)] ^= draw.draw(st.integers(1, 255))
     survives(bytes(data))
 
 
@@ -71,6 +93,27 @@ def test_decode_of_a_cut_or_continued_file_never_fails_otherwise_than_told(
 @settings(max_examples=200, deadline=None)
 def test_decode_of_rubbish_after_a_signature_is_told(signature: bytes, rest: bytes) -> None:
     survives(signature + rest)
+
+
+SIDES = st.one_of(
+    st.integers(0, 200), st.sampled_from([9_999, 16_383, 65_535]), st.integers(0, 65_535)
+)
+
+
+@given(st.sampled_from(sorted(FILES)), SIDES, SIDES)
+@settings(max_examples=400, deadline=None)
+def test_decode_of_a_header_that_lies_never_fails_otherwise_than_told(
+    name: str, width: int, height: int
+) -> None:
+    survives(with_size(FILES[name], width, height))
+
+
+@given(st.sampled_from(BOMBS), st.integers(0, 30_000_000), st.integers(1, 90), st.integers(1, 90))
+@settings(max_examples=60, deadline=None)
+def test_decode_of_a_bomb_takes_no_more_memory_than_a_picture(
+    bomb: Bomb, size: int, width: int, height: int
+) -> None:
+    survives(bomb(size, width, height))
 
 
 @pytest.mark.parametrize("name", FILES)
