@@ -53,12 +53,14 @@ def rate(measured: Measurement) -> float:
     return number(measured, "batch") / measured.latencies.percentile(50.0)
 
 
-def machine_line(measurements: Sequence[Measurement]) -> str:
+def machine_line(
+    measurements: Sequence[Measurement],
+    libraries: Sequence[str] = ("torch", "onnxruntime", "openvino"),
+) -> str:
     """The machine, the versions and how it was measured, in one sentence."""
     first = measurements[0]
     machine = first.machine
-    names = ("torch", "onnxruntime", "openvino")
-    versions = [f"{name} {machine.libraries[name]}" for name in names if name in machine.libraries]
+    versions = [f"{it} {machine.libraries[it]}" for it in libraries if it in machine.libraries]
     features = [name for name in _FEATURES if name in machine.processor.features]
     threads = sorted({str(measured.settings["threads"]) for measured in measurements})
     return (

@@ -13,6 +13,7 @@ from measuring.record import Measurement, Scalar, now
 from measuring.timing import Schedule, interleave
 
 Infer = Callable[[Pixels], Logits]
+Call = Callable[[], object]
 
 FULL = Schedule(runs=40, seconds=2.0, warmup=2, blocks=20)
 QUICK = Schedule(runs=5, seconds=0.25, warmup=1, blocks=5)
@@ -35,8 +36,16 @@ def compete(
     """A measurement for each way, seconds of one call of `contest.batch` pictures, with its speed
     as a multiple of the base's and that ratio's 95 % interval, by blocks."""
     pixels = varied_pictures(contest.batch, contest.size, seed=0)
+    calls = {way: partial(infer, pixels) for way, infer in ways.items()}
+    return compare(contest, calls, machine, schedule)
+
+
+def compare(
+    contest: Contest, calls: Mapping[str, Call], machine: Machine, schedule: Schedule
+) -> list[Measurement]:
+    """As `compete`, for calls of any kind that answer to nobody."""
     started = now()
-    timed = interleave({way: partial(infer, pixels) for way, infer in ways.items()}, schedule)
+    timed = interleave(calls, schedule)
     found = []
     for way, samples in timed.items():
         ratio = paired_ratio(timed[contest.base], samples)
