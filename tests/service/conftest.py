@@ -1,13 +1,16 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.batcher import Batcher, QueueRules
+from service.core import LocalCore
 from service.fairness import Share
 from service.job import Batch
 from tests.service.fakes import FakeEngine
+from tests.tiny import write_tiny
 
 MakeBatcher = Callable[..., Batcher]
 
@@ -39,3 +42,19 @@ async def make_batcher(anyio_backend: str, batches: list[Batch]) -> AsyncIterato
         for engine in engines:
             engine.let_go()
         await batcher.drain()
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    """A repository with `one-onnx-fp32`."""
+    write_tiny(tmp_path, "one")
+    return tmp_path
+
+
+@pytest.fixture
+async def cores(anyio_backend: str) -> AsyncIterator[list[LocalCore]]:
+    """Those that a test puts here are drained at its end."""
+    made: list[LocalCore] = []
+    yield made
+    for core in made:
+        await core.drain()
