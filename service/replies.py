@@ -6,7 +6,8 @@ import orjson
 from starlette.responses import Response
 
 from measuring.errors import StrideError
-from service.errors import RefusedError
+from service.errors import RefusedError, UnauthorizedError
+from service.keys import CHALLENGE
 
 
 def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
@@ -16,8 +17,10 @@ def error_response(status: int, message: str, headers: dict[str, str] | None = N
 
 
 def error_reply(error: StrideError) -> Response:
-    """With `Retry-After` where coming again makes sense."""
+    """With `Retry-After` where coming again makes sense, and what a 401 asks for."""
     headers = None
+    if isinstance(error, UnauthorizedError):
+        headers = CHALLENGE
     if isinstance(error, RefusedError):
         headers = {"Retry-After": str(math.ceil(error.retry_after))}
     return error_response(error.status, str(error), headers)
