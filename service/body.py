@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from service.coding import coding_of, inflate
 from service.errors import (
     BadRequestError,
     BodyTooLargeError,
@@ -28,15 +29,26 @@ class BodyReader:
         self._held = 0
 
     def body(self, request: Request, deadline: float) -> "Reading":
-        """A context with the whole body, counted as held until it ends.
+        """A context with the whole body, inflated where it came compressed, counted as held until
+        it ends.
 
         Raises BodyTooLargeError, RefusedError when memory is short, DeadlineError when it comes
-        too slowly, DisconnectedError when it stops.
+        too slowly, DisconnectedError when it stops, CodingError and BadRequestError for what
+        cannot be inflated.
         """
         return Reading(self, request, deadline)
 
     async def read(self, reading: "Reading") -> bytes:
         self._check_declared(reading.request)
+        coding = coding_of(exchange_of(reading.request).headers)
+        body = await self._receive(reading)
+        return body if coding is None else await self._inflate(body, coding, reading)
+
+    def let_go(self, reading: "Reading") -> None:
+        self._held -= reading.held
+        reading.held = 0
+
+    async def _receive(self, reading: "Reading") -> bytes:
         chunks: list[bytes] = []
         try:
             async with asyncio.timeout(max(0.0, reading.deadline - time.perf_counter())):
@@ -53,9 +65,13 @@ class BodyReader:
             ) from error
         raise DisconnectedError("the client closed the connection inside the body")
 
-    def let_go(self, reading: "Reading") -> None:
-        self._held -= reading.held
-        reading.held = 0
+    async def _inflate(self, body: bytes, coding: bytes, reading: "Reading") -> bytes:
+        """Off the event loop. The most that it may take is set aside first, since the bytes are
+        there before they can be counted: in pieces, and put together."""
+        self._set_aside(2 * self._limits.body_bytes, reading)
+        inflated = await asyncio.to_thread(inflate, body, coding, self._limits.body_bytes)
+        self._set_aside(len(inflated) - reading.held, reading)
+        return inflated
 
     def _check_declared(self, request: Request) -> None:
         declared = exchange_of(request).headers.get(b"content-length", b"")
@@ -63,6 +79,11 @@ class BodyReader:
             raise self._too_large(declared.decode())
 
     def _hold(self, size: int, reading: "Reading") -> None:
+        self._set_aside(size, reading)
+        if reading.held > self._limits.body_bytes:
+            raise self._too_large(f"more than {self._limits.body_bytes}")
+
+    def _set_aside(self, size: int, reading: "Reading") -> None:
         if self._held + size > self._limits.held_bytes:
             raise RefusedError(
                 "the bodies being worked on fill the memory set aside for them; "
@@ -71,8 +92,6 @@ class BodyReader:
             )
         self._held += size
         reading.held += size
-        if reading.held > self._limits.body_bytes:
-            raise self._too_large(f"more than {self._limits.body_bytes}")
 
     def _too_large(self, received: str) -> BodyTooLargeError:
         return BodyTooLargeError(
