@@ -42,6 +42,16 @@ class Schedule:
         if not 0.0 <= self.seconds < math.inf:
             raise InputError(f"schedule: seconds is {self.seconds}, expected 0 or more, finite")
 
+    @property
+    def runs_of_visit(self) -> int:
+        """The least number of timed calls when a block comes to a callable."""
+        return math.ceil(self.runs / self.blocks)
+
+    @property
+    def seconds_of_visit(self) -> float:
+        """The least time of timed calls when a block comes to a callable."""
+        return self.seconds / self.blocks
+
 
 @dataclass(frozen=True, eq=False)
 class Timed:
@@ -76,13 +86,13 @@ def interleave(
     for call in calls.values():
         _repeat(call, schedule.warmup)
     rng = np.random.Generator(np.random.PCG64(schedule.seed))
-    with _no_collection():
+    with no_collection():
         for block in range(schedule.blocks):
             for index in rng.permutation(len(names)):
                 name = names[index]
-                visit = _visit(calls[name], schedule, clock)
-                samples[name].extend(visit)
-                blocks[name].extend([block] * len(visit))
+                visited = visit(calls[name], schedule, clock=clock)
+                samples[name].extend(visited)
+                blocks[name].extend([block] * len(visited))
             gc.collect(0)
     return {
         name: Timed(np.array(samples[name], np.float64), np.array(blocks[name], np.int64))
@@ -90,22 +100,23 @@ def interleave(
     }
 
 
-def _visit(
-    call: Callable[[], object], schedule: Schedule, clock: Callable[[], float]
+def visit(
+    call: Callable[[], object],
+    schedule: Schedule,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> "array[float]":
     """One callable's share of one block: its share of the runs and of the seconds."""
-    runs = math.ceil(schedule.runs / schedule.blocks)
-    seconds = schedule.seconds / schedule.blocks
     _repeat(call, schedule.settle)
-    visit = array("d")
+    samples = array("d")
     total = 0.0
-    while len(visit) < runs or total < seconds:
+    while len(samples) < schedule.runs_of_visit or total < schedule.seconds_of_visit:
         start = clock()
         call()
         elapsed = clock() - start
-        visit.append(elapsed)
+        samples.append(elapsed)
         total += elapsed
-    return visit
+    return samples
 
 
 def _finished(
@@ -128,7 +139,7 @@ def _repeat(call: Callable[[], object], times: int) -> None:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Collect all that is there, then nothing by itself until the end."""
     enabled = gc.isenabled()
     gc.collect()
