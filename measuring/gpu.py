@@ -10,6 +10,7 @@ from measuring.errors import MissingError
 
 _HERTZ_PER_MEGAHERTZ = 1e6
 _MILLIWATTS_PER_WATT = 1e3
+_MILLIJOULES_PER_JOULE = 1e3
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,16 @@ def gpu_states() -> tuple[GpuState, ...]:
         return ()
 
 
+def gpu_energies() -> tuple[float | None, ...]:
+    """Joules that each of `gpus()` has taken since its driver was loaded; None for one that does
+    not count."""
+    try:
+        with _library() as nvml:
+            return tuple(_energy(nvml, handle) for handle in _handles(nvml))
+    except MissingError:
+        return ()
+
+
 @contextmanager
 def _library() -> Iterator[Any]:
     """NVML opened, or None without a driver; MissingError when the package is not installed."""
@@ -116,6 +127,11 @@ def _state(nvml: Any, handle: Any) -> GpuState:
         power=None if power is None else power / _MILLIWATTS_PER_WATT,
         memory_used=None if used is None else int(used),
     )
+
+
+def _energy(nvml: Any, handle: Any) -> float | None:
+    millijoules = _told(nvml, lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
+    return None if millijoules is None else millijoules / _MILLIJOULES_PER_JOULE
 
 
 def _told(nvml: Any, question: Callable[[], float]) -> float | None:
