@@ -125,6 +125,26 @@ class Seconds(click.FloatRange):
     is_flag=True,
     help="Decode at full size and resize exactly as the weights were evaluated; slower.",
 )
+@click.option(
+    "--api-keys",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    show_default="everybody may come",
+    help="TOML file of the API keys that let in, each [name] with key or sha256, and rate.",
+)
+@click.option(
+    "--model-control",
+    is_flag=True,
+    help="Let who has the admin token load and unload models over HTTP; the token is in "
+    "--admin-token-file or STRIDE_ADMIN_TOKEN.",
+)
+@click.option(
+    "--admin-token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    show_default="STRIDE_ADMIN_TOKEN",
+    help="File with the admin token, 16 characters or more.",
+)
 @click.option("--access-log", is_flag=True, help="Log every request, not only 5xx.")
 def command(**values: Any) -> None:
     """Serve artifacts over HTTP, with every request's latency measured stage by stage.
@@ -132,7 +152,7 @@ def command(**values: Any) -> None:
     POST an image to /v1/classify; /docs describes every address, /metrics is for Prometheus.
     Every option also reads STRIDE_<OPTION> from the environment. A flag beats the environment,
     which beats --config. SIGTERM finishes what was admitted; SIGHUP looks through the repository
-    again and switches over to what has changed.
+    and the API keys again and switches over to what has changed.
 
     \b
     stride serve
@@ -154,6 +174,9 @@ def command(**values: Any) -> None:
             port=values["port"],
             decode_threads=values["decode_threads"],
             exact_decoding=values["exact_decoding"],
+            api_keys=values["api_keys"],
+            model_control=values["model_control"],
+            admin_token_file=values["admin_token_file"],
             limits=Limits(
                 body_bytes=values["max_body_bytes"],
                 pixels=values["max_pixels"],

@@ -18,31 +18,44 @@ from service.body import BodyReader
 from service.decoding import Decoder
 from service.entrance import Entrance, Inference
 from service.front import Front
+from service.keyring import Keyring
+from service.keys import Token
 from service.metrics import Metrics
 from service.replies import error_reply, error_response
 from service.seam import Core
 from service.settings import Limits
+from service.v2 import addressing, repository
+from service.v2 import routes as v2
 
-INFERENCE = v1.INFERENCE
+VERSION = "0.1.0"
+INFERENCE = v1.INFERENCE | addressing.INFERENCE
 """Paths of inference, and the protocol that each counts under."""
 
 
-def create_app(front: Front, metrics: Metrics) -> Entrance:
-    """The ASGI application; whoever calls it owns the core and its life."""
+def create_app(
+    front: Front, metrics: Metrics, keys: Keyring | None = None, admin: Token | None = None
+) -> Entrance:
+    """The ASGI application; whoever calls it owns the core and its life. `admin` may change which
+    models are served; None: nobody may."""
     app = FastAPI(
         title="Stride",
         summary="Image classification with every request's latency measured stage by stage",
-        version="0.1.0",
+        version=VERSION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    routers = (v1.routes(front), status.routes(front, metrics))
+    routers = (
+        v1.routes(front),
+        repository.routes(front, admin),
+        v2.routes(front, VERSION),
+        status.routes(front, metrics),
+    )
     for router in routers:
         app.include_router(router)
     app.add_exception_handler(StrideError, _on_stride_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
     app.add_exception_handler(HTTPException, _on_http_error)
     inference = tuple(_inference(routers))
-    return Entrance(app, core=front.core, metrics=metrics, inference=inference)
+    return Entrance(app, core=front.core, metrics=metrics, inference=inference, keys=keys)
 
 
 def _inference(routers: Iterable[APIRouter]) -> Iterator[Inference]:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from measuring.errors import StrideError
 from service.errors import DisconnectedError
 from service.exchange import Exchange, request_id
+from service.keyring import OPEN, Keyring
 from service.metrics import Metrics
 from service.protocol import CONNECTION, Connection
 from service.replies import UNEXPECTED, error_reply
@@ -41,15 +42,23 @@ class Inference:
 
 
 class Entrance:
-    """The outermost ASGI application; `app` has all other addresses, and refuses other methods."""
+    """The outermost ASGI application; `app` has all other addresses, and refuses other methods.
+    Where there are `keys`, nobody comes past here without one, except to what is open to all."""
 
     def __init__(
-        self, app: ASGIApp, *, core: Core, metrics: Metrics, inference: Sequence[Inference]
+        self,
+        app: ASGIApp,
+        *,
+        core: Core,
+        metrics: Metrics,
+        inference: Sequence[Inference],
+        keys: Keyring | None = None,
     ) -> None:
         self._app = app
         self._core = core
         self._metrics = metrics
         self._inference = tuple(inference)
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,12 +71,16 @@ class Entrance:
         exchange.protocol = inference.protocol if inference else None
         status = 0
         try:
-            if inference and scope["method"] == "POST":
+            response = None
+            if self._keys is not None and scope["path"] not in OPEN:
+                response = _refused(self._keys, exchange)
+            if response is None and inference and scope["method"] == "POST":
                 response = await self._infer(inference.endpoint, scope, receive, exchange)
+            if response is None:
+                status = await self._pass_on(scope, receive, send, exchange)
+            else:
                 status = response.status_code
                 await self._send(response, exchange, send)
-            else:
-                status = await self._pass_on(scope, receive, send, exchange)
         finally:
             self._record(scope, exchange, status)
 
@@ -156,10 +169,19 @@ class Entrance:
             return
         log.log(
             level,
-            "request id=%s method=%s path=%s models=%s status=%d seconds=%.6f",
-            exchange.id, scope["method"], _as_sent(scope), ",".join(exchange.models), status,
-            seconds,
+            "request id=%s method=%s path=%s models=%s key=%s status=%d seconds=%.6f",
+            exchange.id, scope["method"], _as_sent(scope), ",".join(exchange.models),
+            exchange.key or "", status, seconds,
         )  # fmt: skip
+
+
+def _refused(keys: Keyring, exchange: Exchange) -> Response | None:
+    """The answer to a request without a key that lets it in."""
+    try:
+        exchange.key = keys.admit(exchange.headers)
+    except StrideError as error:
+        return error_reply(error)
+    return None
 
 
 def _as_sent(scope: Scope) -> str:

@@ -9,6 +9,7 @@ InputError
 ├── ForbiddenError      403   switched off
 └── NotOfferedError     501   a part of the protocol that is not here
 RefusedError            503   with Retry-After: the queue is full, or the service drains
+└── RateLimitedError    429   this key came too often
 DeadlineError           504   the request's deadline passed
 EngineFailedError       500   the engine raised on this very request
 DisconnectedError       499   the client went away; nobody reads the answer
@@ -67,6 +68,12 @@ class RefusedError(StrideError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RateLimitedError(RefusedError):
+    """The request's key comes more often than it may."""
+
+    status = 429
 
 
 class DeadlineError(StrideError):

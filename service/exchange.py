@@ -59,7 +59,10 @@ class Result:
     seconds: float
 
 
-_OUTCOMES = {0: "cancelled", 499: "cancelled", 500: "error", 503: "rejected", 504: "expired"}
+_OUTCOMES = {
+    0: "cancelled", 429: "rejected", 499: "cancelled", 500: "error", 503: "rejected",
+    504: "expired",
+}  # fmt: skip
 
 
 def outcome_of(status: int) -> str:
@@ -73,7 +76,8 @@ class Exchange:
 
     `headers`: of the request, by their names in lower case. `protocol` is set for addresses of
     inference alone: others are not counted as requests. `models`: the ids asked; `endings`: how it
-    went for each that was reached. `abandoned`: the client has gone away.
+    went for each that was reached. `abandoned`: the client has gone away. `key`: the name of the
+    API key that let it in, where the service has such.
     """
 
     id: str
@@ -84,6 +88,7 @@ class Exchange:
     stages: dict[str, float] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
     abandoned: bool = False
+    key: str | None = None
 
     def abandon(self, task: "asyncio.Task[Any]") -> Callable[[], None]:
         """What to call when the client goes away while `task` works on this request."""

@@ -8,17 +8,23 @@ engines end.
 
 import asyncio
 import logging
+import os
 import signal
 import socket
+from functools import partial
 from types import FrameType
 
 import uvicorn
 import uvloop
 
 from measuring.errors import InputError, MissingError
+from service.admin_token import admin_token
 from service.admission import Admission
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
+from service.key_file import read_again, read_keys
+from service.keyring import Keyring
+from service.keys import Token
 from service.loading import Chosen
 from service.protocol import BoundedProtocol
 from service.repository import Repository
@@ -37,13 +43,17 @@ PATIENCE = 5.0
 def serve(settings: Settings) -> None:
     """Blocks until the service has ended. Raises what reading artifacts and the profile, opening
     engines or binding the address raises."""
+    admin = admin_token(settings, os.environ)
+    keys = None
+    if settings.api_keys is not None:
+        keys = Keyring(read_keys(settings.api_keys), *filter(None, (admin,)))
     repository = Repository(settings)
     chosen = repository.chosen()
     with (
         bind(settings.host, settings.port) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, repository, chosen, listener))
+        runner.run(_serve(settings, repository, chosen, listener, keys, admin))
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -74,6 +84,8 @@ async def _serve(
     repository: Repository,
     chosen: tuple[Chosen, ...],
     listener: socket.socket,
+    keys: Keyring | None,
+    admin: Token | None,
 ) -> None:
     limits = settings.limits
     metrics = create_metrics()
@@ -82,7 +94,7 @@ async def _serve(
         core, limits, settings.decode_threads, exact_decoding=settings.exact_decoding
     )
     config = uvicorn.Config(
-        create_app(front, metrics),
+        create_app(front, metrics, keys, admin),
         loop="uvloop",
         http=BoundedProtocol,
         ws="none",
@@ -95,7 +107,10 @@ async def _serve(
         timeout_graceful_shutdown=1,
     )
     server = DrainingServer(config, core, front.admission, limits)
-    reload_on_hangup(core)
+    reread = []
+    if keys is not None and settings.api_keys is not None:
+        reread.append(partial(read_again, keys, settings.api_keys))
+    reload_on_hangup(core, *reread)
     loading = asyncio.create_task(_load(server, core, chosen, limits))
     watching = None
     if settings.repository_poll is not None:

@@ -70,4 +70,9 @@ class Settings:
     port: int = 8000
     decode_threads: int | None = None
     exact_decoding: bool = False
+    api_keys: Path | None = None
+    """The file of the keys that let in; None: everybody may come."""
+    model_control: bool = False
+    """Whether models can be loaded and unloaded over HTTP, by who has the admin token."""
+    admin_token_file: Path | None = None
     limits: Limits = field(default_factory=Limits)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 
 from service.repository import Repository
 from service.seam import Core
@@ -10,13 +11,16 @@ from service.seam import Core
 log = logging.getLogger("stride.load")
 
 
-def reload_on_hangup(core: Core) -> None:
-    """On the running loop, from now on. The core does one reload after the other."""
+def reload_on_hangup(core: Core, *also: Callable[[], None]) -> None:
+    """On the running loop, from now on: `also`, and then the core, which does one reload after the
+    other."""
     loop = asyncio.get_running_loop()
     waiting: set[asyncio.Task[None]] = set()
 
     def hang_up() -> None:
         log.info("signal=SIGHUP: looking through the repository")
+        for reread in also:
+            reread()
         task = loop.create_task(core.reload())
         waiting.add(task)
         task.add_done_callback(waiting.discard)
