@@ -39,7 +39,7 @@ _BODY: dict[str, Any] = {
         },
     },
 }
-_HEADERS: list[dict[str, Any]] = [
+HEADERS: list[dict[str, Any]] = [
     {
         "name": "X-Request-Timeout",
         "in": "header",
@@ -60,7 +60,7 @@ def _query(name: str, description: str, kind: str) -> dict[str, Any]:
 
 
 def _extra(models: dict[str, Any]) -> dict[str, Any]:
-    return {**_BODY, "parameters": [models, _K, *_HEADERS]}
+    return {**_BODY, "parameters": [models, _K, *HEADERS]}
 
 
 _K = _query("k", "How many classes to answer with, best first; 5 if left out.", "integer")
