@@ -124,15 +124,26 @@ def open_outputs(
     by name, computed as in an artifact of `precision`. For looking inside: nothing is read back.
 
     Raises OpenVINO's own errors for a file that it refuses."""
-    frontend = _frontend()
-    graph = frontend.convert(frontend.load(io.BytesIO(model)))
-    compiled = _core().compile_model(graph, "CPU", _properties(precision, threads))
+    compiled = compile_graph(model, precision, threads=threads)
 
     def run(pixels: Pixels) -> dict[str, NDArray[np.float32]]:
         answers = compiled([pixels])
         return {name: answers[port] for port in compiled.outputs for name in port.get_names()}
 
     return run
+
+
+def compile_graph(
+    model: bytes, precision: Precision, *, threads: int, profiling: bool = False
+) -> Any:
+    """OpenVINO's compiled model of an ONNX file's bytes, for any inputs and outputs, set up as an
+    artifact of `precision` is; with `profiling` it times every operation.
+
+    Raises OpenVINO's own errors for a file that it refuses."""
+    frontend = _frontend()
+    graph = frontend.convert(frontend.load(io.BytesIO(model)))
+    properties = _properties(precision, threads) | {"PERF_COUNT": profiling}
+    return _core().compile_model(graph, "CPU", properties)
 
 
 def _properties(precision: Precision, threads: int) -> dict[str, Any]:
