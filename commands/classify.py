@@ -13,6 +13,8 @@ from measuring.errors import InputError, MissingError, StrideError
 
 if TYPE_CHECKING:
     from inference.artifact import Artifact
+    from inference.engine import Pixels
+    from measuring.input_spec import InputSpec
 
 Answer = dict[str, Any]
 Classify = Callable[[bytes], Answer]
@@ -35,11 +37,17 @@ Classify = Callable[[bytes], Answer]
 @click.option(
     "-k", "k", type=click.IntRange(1), default=5, show_default=True, help="Classes to show."
 )
+@click.option(
+    "--exact-decoding",
+    is_flag=True,
+    help="Decode at full size and resize exactly as the weights were evaluated; slower. "
+    "A service has an option of its own for it.",
+)
 @options.repository
 @options.as_json
 def command(
     images: tuple[Path, ...], url: str | None, model: str | None, k: int, repository: Path,
-    as_json: bool,
+    as_json: bool, exact_decoding: bool,
 ) -> int:  # fmt: skip
     """Classify pictures (JPEG, PNG or WebP).
 
@@ -48,7 +56,12 @@ def command(
     """
     from commands.output import print_json, print_table
 
-    classify = _over_http(url, model, k) if url else _here(repository, model, k)
+    if url and exact_decoding:
+        raise InputError(
+            "--exact-decoding is for pictures decoded here; with --url the service decodes, "
+            "start it with `stride serve --exact-decoding`"
+        )
+    classify = _over_http(url, model, k) if url else _here(repository, model, k, exact_decoding)
     answers = [_answer(path, classify) for path in images]
     if as_json:
         print_json({"images": answers})
@@ -146,21 +159,20 @@ def _stranger(url: str, status: int, data: bytes, reason: str) -> MissingError:
     )
 
 
-def _here(repository: Path, model: str | None, k: int) -> Classify:
+def _here(repository: Path, model: str | None, k: int, exact: bool) -> Classify:
+    """Answers as a service does that was started with the same `--exact-decoding`."""
     from dataclasses import asdict
 
     from inference.classification import top_k
-    from inference.decode import decode
     from inference.open_engine import open_engine
-    from inference.preprocess import preprocess
-    from service.settings import Limits
 
     artifact = _choose(repository, model)
     engine = open_engine(artifact)
-    manifest, max_pixels = artifact.manifest, Limits().pixels
+    manifest = artifact.manifest
+    read = _exactly if exact else _fast
 
     def classify(data: bytes) -> Answer:
-        pixels = preprocess(decode(data, max_pixels=max_pixels), manifest.input)
+        pixels = read(data, manifest.input)
         started = time.perf_counter()
         logits = engine.infer(pixels[None])
         seconds = time.perf_counter() - started
@@ -173,6 +185,23 @@ def _here(repository: Path, model: str | None, k: int) -> Classify:
         }
 
     return classify
+
+
+def _fast(data: bytes, spec: "InputSpec") -> "Pixels":
+    from inference.decode import read_picture
+    from inference.resample import resample, shortest_side
+    from service.settings import Limits
+
+    shortest = shortest_side([spec])
+    return resample(read_picture(data, max_pixels=Limits().pixels, shortest=shortest), spec)
+
+
+def _exactly(data: bytes, spec: "InputSpec") -> "Pixels":
+    from inference.decode import decode
+    from inference.preprocess import preprocess
+    from service.settings import Limits
+
+    return preprocess(decode(data, max_pixels=Limits().pixels), spec)
 
 
 def _choose(repository: Path, model: str | None) -> "Artifact":

@@ -3,12 +3,18 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import onnx
 import pytest
 
 import cli
+from inference.artifact import named_artifact
+from inference.classification import top_k
+from inference.decode import decode
+from inference.open_engine import open_engine
+from inference.preprocess import preprocess
 from tests.classifiers import SIZE, Foreign
 from tests.service.client import png
 from tests.service.process import ServiceProcess
@@ -53,7 +59,9 @@ def test_import_verifies_and_says_what_it_did(capsys: pytest.CaptureFixture[str]
     assert "output: scores, logits before the Softmax, 6 classes\n" in shown.err
     assert "batch: fixed to 1 in the file, made free\n" in shown.err
     assert "labels: class 0 to class 5; --labels names them\n" in shown.err
-    assert "verify: the file in float32, fresh pictures" in shown.err
+    verified = [line for line in shown.err.splitlines() if line.startswith("verify: ")]
+    assert verified, shown.err
+    assert all("top-1 agreement 100.0% of " in line for line in verified)
     assert "shown-onnx-fp32" in shown.out
     assert "Serve it: stride serve --repository other\n" in shown.err
 
@@ -94,6 +102,31 @@ def test_classify_here_and_over_http_agree(
     for mine, theirs in zip(here, there, strict=True):
         assert mine["label"] == theirs["label"]
         assert mine["probability"] == pytest.approx(theirs["probability"], abs=1e-5)
+
+
+@pytest.mark.usefixtures("inside")
+def test_classify_decodes_exactly_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["classify", "photo.png", "--exact-decoding", "--json", "-k", "6"]) == 0
+
+    shown = json.loads(capsys.readouterr().out)["images"][0]
+    artifact = named_artifact(Path("artifacts"), "animals")
+    exact = preprocess(
+        decode(Path("photo.png").read_bytes(), max_pixels=10**7), artifact.manifest.input
+    )
+    with closing(open_engine(artifact)) as engine:
+        expected = top_k(engine.infer(exact[None])[0], 6, LABELS)
+    got = [(each["label"], each["probability"]) for each in shown["predictions"]]
+    assert got == [(each.label, pytest.approx(each.probability, abs=1e-6)) for each in expected]
+
+
+@pytest.mark.usefixtures("inside")
+def test_classify_over_http_leaves_decoding_to_the_service(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["classify", "photo.png", "--exact-decoding", "--url", "localhost:9"]
+    assert cli.run(arguments) == 2
+
+    assert "stride serve --exact-decoding" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
