@@ -16,8 +16,9 @@ from inference.artifact import Artifact
 from inference.errors import RuntimeMissingError
 from inference.manifest import Variant
 from inference.placement import Placement
-from inference.torch_engine import Network, TorchEngine
+from inference.torch_engine import TorchEngine
 from inference.torch_network import open_network
+from inference.torch_transfer import Network
 
 
 def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> TorchEngine:

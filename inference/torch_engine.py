@@ -1,19 +1,15 @@
 """Eager PyTorch: the baseline that every other runtime is compared with."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from torch import Tensor
 
 from inference.artifact import Artifact
-from inference.check_pixels import MAX_BATCH, check_pixels
+from inference.check_pixels import MAX_BATCH, MAX_BATCH_ON_GPU, check_pixels
 from inference.engine import Logits, Pixels
 from inference.manifest import Variant
 from inference.placement import Placement
 from inference.torch_network import open_network
-
-Network = Callable[[Tensor], Tensor]
+from inference.torch_transfer import Network, OnGpu, on_processor
 
 
 class TorchEngine:
@@ -24,10 +20,10 @@ class TorchEngine:
 
     def __init__(self, network: Network, *, name: str, size: int, device: str = "cpu") -> None:
         self.name = name
-        self.max_batch = MAX_BATCH
+        self.max_batch = MAX_BATCH_ON_GPU if device == "cuda" else MAX_BATCH
         self._network: Network | None = network
         self._size = size
-        self._device = device
+        self._through = OnGpu() if device == "cuda" else on_processor
 
     def infer(self, pixels: Pixels) -> Logits:
         check_pixels(pixels, size=self._size, max_batch=self.max_batch)
@@ -36,8 +32,7 @@ class TorchEngine:
         # PyTorch cannot share memory that is read-only, as decoded bytes often are.
         shared = torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
         with torch.inference_mode():
-            logits: Logits = self._network(shared.to(self._device)).float().cpu().numpy()
-        return logits
+            return self._through(self._network, shared)
 
     def close(self) -> None:
         self._network = None

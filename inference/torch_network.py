@@ -1,7 +1,7 @@
 """From an artifact to the network that PyTorch runs, in the artifact's precision."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from inference.artifact import Artifact, rebuild_command
 from inference.errors import ArtifactError, RuntimeMissingError
@@ -41,11 +41,22 @@ def open_network(artifact: Artifact, variant: Variant, placement: Placement) -> 
         ) from error
     torch.set_num_threads(placement.threads)
     refuse_short_cuts()
-    pixels_in = PixelsIn(network.to(dtype), manifest.input, dtype=dtype).eval()
+    wrap = _ChannelsLastIn if placement.device == "cuda" else PixelsIn
+    pixels_in = wrap(network.to(dtype), manifest.input, dtype=dtype).eval()
     # Channels last is how pixels come and what convolutions want: 1.4 times as fast as channels
     # first for one picture and 1.7 times for eight, shufflenet_v2_x0_5 in fp32 on one core.
     pixels_in.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return pixels_in.to(placement.device)
+
+
+class _ChannelsLastIn(PixelsIn):
+    """The same arithmetic on bytes that stay in their order, which is channels last: a GPU pays
+    for a transposition with a launch and a pass over the memory."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        widened = pixels.permute(0, 3, 1, 2).to(self.mean.dtype)
+        logits: Tensor = self.network((widened - self.mean) * self.scale)
+        return logits
 
 
 def require_arithmetic(precision: Precision, device: str) -> torch.dtype:

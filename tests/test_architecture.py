@@ -36,6 +36,7 @@ HEAVY = {
 }
 TORCH_FILES = {
     "inference/torch_network.py",
+    "inference/torch_transfer.py",
     "inference/torch_engine.py",
     "inference/torch_compiled_engine.py",
     "inference/torch_cudagraph_engine.py",
