@@ -5,7 +5,7 @@ one that no longer fits is left out with a reason.
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from measuring.errors import InputError
 from measuring.machine import Machine
 
 SCHEMA = 1
+WORTH_IT = 1.05
+"""More instances must bring this much more images per second."""
 # Those whose version decides how fast an engine is.
 _DECISIVE = ("onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "torch")
 
@@ -33,8 +35,9 @@ class Way:
 
 @dataclass(frozen=True)
 class Timing:
-    """`seconds` of one call with `batch` pictures, and how many times those of the `Winner` among
-    all ways at this batch size; `sha256` of the `file` that ran, `threads` of the processor."""
+    """`seconds` of one call with `batch` pictures while all `instances` are busy, and how many
+    times those of the `Winner` among all ways at this batch size; `sha256` of the `file` that ran,
+    `threads` of the processor for each instance."""
 
     way: Way
     engine: str
@@ -44,12 +47,13 @@ class Timing:
     batch: int
     seconds: Interval
     ratio: Ratio
+    instances: int = 1
 
     @property
     def images_per_second(self) -> Interval:
-        """With the bounds in order: least time, most images."""
-        seconds = self.seconds
-        least, usual, most = (self.batch / s for s in (seconds.high, seconds.estimate, seconds.low))
+        """Of all instances, with the bounds in order: least time, most images."""
+        seconds, images = self.seconds, self.batch * self.instances
+        least, usual, most = (images / s for s in (seconds.high, seconds.estimate, seconds.low))
         return Interval(usual, least, most, seconds.confidence)
 
 
@@ -132,7 +136,7 @@ def read_profile(directory: Path, machine: Machine) -> Profile:
 
 def add_comparison(directory: Path, machine: Machine, comparison: Comparison) -> Path:
     """Puts the comparison into the machine's profile, written whole or not at all; it replaces
-    older ones of the same weights with no artifact besides its own.
+    older ones of the same weights that timed nothing besides.
 
     Raises InputError as `read_profile` does, and for a folder that cannot be written.
     """
@@ -157,9 +161,11 @@ def add_comparison(directory: Path, machine: Machine, comparison: Comparison) ->
 def preferred_runtime(
     profile: Profile, artifact: Artifact, libraries: dict[str, str], *, device: str = "cpu"
 ) -> Preference:
-    """What the latest comparison that still fits found fastest for this artifact on the device,
-    over all batch sizes; `libraries`: the versions installed here."""
+    """What was found fastest for this artifact on the device, over all batch sizes, by the
+    comparison of most runtimes that still fits, the latest of several; `libraries`: the versions
+    installed here."""
     reason = "nothing was measured for it on this machine"
+    found, most = Preference(None, reason), 0
     for comparison in reversed(profile.comparisons):
         if artifact.manifest.id not in comparison.artifacts:
             continue
@@ -169,25 +175,53 @@ def preferred_runtime(
             continue
         for winner in comparison.winners:
             scope = (winner.artifact, winner.device, winner.batch)
-            if scope == (artifact.manifest.id, device, None):
-                return Preference(winner.way.runtime, f"fastest as measured {comparison.measured}")
-    return Preference(None, reason)
+            rivals = _rivals(comparison, artifact.manifest.id, device)
+            if scope == (artifact.manifest.id, device, None) and rivals > most:
+                why = f"fastest as measured {comparison.measured}"
+                found, most = Preference(winner.way.runtime, why), rivals
+    return found if most else Preference(None, reason)
+
+
+def preferred_shape(
+    profile: Profile, artifact: Artifact, libraries: dict[str, str], *, runtime: str, device: str
+) -> tuple[int, int] | None:
+    """Instances, and processor threads of each, that answered the most, by the latest comparison
+    of several that still fits; None where there is none."""
+    way = Way(artifact.manifest.id, runtime, device)
+    for comparison in reversed(profile.comparisons):
+        timings = [timing for timing in comparison.timings if timing.way == way]
+        shapes = {(timing.instances, timing.threads) for timing in timings}
+        if len(shapes) > 1 and not _stale(comparison, artifact, libraries):
+            return best_shape(timings)
+    return None
+
+
+def best_shape(timings: Sequence[Timing]) -> tuple[int, int]:
+    """Instances and threads of the most images per second at any batch size; the fewest instances
+    where that is nearly as good, since each costs memory and latency."""
+    most: dict[tuple[int, int], float] = {}
+    for timing in timings:
+        shape, images = (timing.instances, timing.threads), timing.images_per_second.estimate
+        most[shape] = max(images, most.get(shape, 0.0))
+    return min(shape for shape in most if most[shape] * WORTH_IT >= max(most.values()))
 
 
 def measured_seconds(
     profile: Profile, artifact: Artifact, libraries: dict[str, str], *, runtime: str, device: str
-) -> dict[int, dict[int, float]]:
-    """Seconds of one call by processor threads and batch size, from the latest comparison that
-    still fits; empty where there is none."""
+) -> dict[tuple[int, int], dict[int, float]]:
+    """Seconds of one call by shape (instances, and threads of each) and by batch size: of each
+    shape from the latest comparison that still fits; empty where there is none."""
     way = Way(artifact.manifest.id, runtime, device)
-    for comparison in reversed(profile.comparisons):
+    found: dict[tuple[int, int], dict[int, float]] = {}
+    for comparison in profile.comparisons:
         timings = [timing for timing in comparison.timings if timing.way == way]
         if timings and not _stale(comparison, artifact, libraries):
-            found: dict[int, dict[int, float]] = {}
+            latest: dict[tuple[int, int], dict[int, float]] = {}
             for timing in timings:
-                found.setdefault(timing.threads, {})[timing.batch] = timing.seconds.estimate
-            return found
-    return {}
+                shape = (timing.instances, timing.threads)
+                latest.setdefault(shape, {})[timing.batch] = timing.seconds.estimate
+            found |= latest
+    return found
 
 
 def _stale(comparison: Comparison, artifact: Artifact, libraries: dict[str, str]) -> str | None:
@@ -211,7 +245,17 @@ def _stale(comparison: Comparison, artifact: Artifact, libraries: dict[str, str]
 
 def _replaces(new: Comparison, old: Comparison) -> bool:
     same = (new.name, new.weights) == (old.name, old.weights)
-    return same and old.artifacts <= new.artifacts
+    return same and _points(old) <= _points(new)
+
+
+def _points(comparison: Comparison) -> set[tuple[Way, int, int, int]]:
+    return {(it.way, it.instances, it.threads, it.batch) for it in comparison.timings}
+
+
+def _rivals(comparison: Comparison, identity: str, device: str) -> int:
+    """How many ways to run the artifact on the device were compared."""
+    ways = {timing.way for timing in comparison.timings}
+    return sum((way.artifact, way.device) == (identity, device) for way in ways)
 
 
 def _path(directory: Path, machine: Machine) -> Path:

@@ -27,13 +27,14 @@ LARGEST_ALONE = 32
 class Chosen:
     """An artifact that will be served, the way it will run, and the names it answers to.
 
-    `measured`: seconds of a call by threads and batch size, as the machine's profile has them.
+    `measured`: seconds of a call by instances and threads, and by batch size, as the machine's
+    profile has them.
     """
 
     artifact: Artifact
     spec: ModelSpec
     aliases: tuple[str, ...]
-    measured: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    measured: Mapping[tuple[int, int], Mapping[int, float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, artifact: Artifact, spec: ModelSpec) -> "Chosen":
@@ -110,14 +111,14 @@ def load(chosen: Chosen, queue_capacity: int) -> Loaded:
 
 
 def _batching(engine: Engine, chosen: Chosen, shape: Shape) -> tuple[int, dict[int, float]]:
-    """The largest batch and T(b): what was told, what the profile has for as many threads, or what
-    a measurement says."""
+    """The largest batch and T(b): what was told, what the profile has for this shape, or what a
+    measurement says."""
     spec, size = chosen.spec, chosen.artifact.manifest.input.size
     if (most := spec.max_batch) is not None and most > engine.max_batch:
         raise InputError(f"max_batch={most}, but {engine.name} takes at most {engine.max_batch}")
     if most is None and spec.batching.policy == "none":
         most = min(LARGEST_ALONE, engine.max_batch)
-    if most is None and len(known := chosen.measured.get(shape.threads, {})) > 1:
+    if most is None and len(known := chosen.measured.get((shape.instances, shape.threads), {})) > 1:
         most = min(smallest_that_pays(known), engine.max_batch)
         log.info("batching model=%s max_batch=%d reason=the machine's profile", spec.id, most)
     if most is None:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 from inference.choice import fitting
 from inference.errors import RuntimeMissingError
-from inference.profiles import Profile, measured_seconds, preferred_runtime, read_profile
+from inference.profiles import (
+    Profile,
+    measured_seconds,
+    preferred_runtime,
+    preferred_shape,
+    read_profile,
+)
 from inference.runtimes import import_runtime
 from measuring.machine import fingerprint
 from service.loading import Chosen
@@ -19,7 +25,8 @@ AUTO = "auto"
 
 def prefer(chosen: Iterable[Chosen], profiles: Path) -> tuple[Chosen, ...]:
     """Each model for which no runtime was named gets the one that was measured fastest for it, and
-    every model what was measured of its runtime.
+    every model what was measured of its runtime, and the shape that answered the most where none
+    was told.
 
     Where nothing was measured, it does not fit any more or is not installed, `auto` stays and the
     log says why. Raises InputError for a profile that is damaged.
@@ -47,7 +54,20 @@ def _inform(chosen: Chosen, profile: Profile, libraries: dict[str, str]) -> Chos
     measured = measured_seconds(
         profile, chosen.artifact, libraries, runtime=spec.runtime, device=spec.device
     )
-    return replace(chosen, measured=measured)
+    if spec.instances is not None or spec.threads is not None:
+        return replace(chosen, measured=measured)
+    shape = preferred_shape(
+        profile, chosen.artifact, libraries, runtime=spec.runtime, device=spec.device
+    )
+    if shape is None:
+        return replace(chosen, measured=measured)
+    instances, threads = shape
+    log.info(
+        "profile model=%s instances=%d threads=%d reason=most images per second as measured",
+        chosen.artifact.manifest.id, instances, threads,
+    )  # fmt: skip
+    spec = replace(spec, instances=instances, threads=threads)
+    return replace(chosen, spec=spec, measured=measured)
 
 
 def _hindrance(chosen: Chosen, runtime: str) -> str | None:

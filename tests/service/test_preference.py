@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from commands.measure_runtimes import measure
 from inference.artifact import Artifact
 from inference.profiles import Comparison, Profile, add_comparison, read_profile
 from inference.runtimes import RUNTIMES
+from measuring.bootstrap import Interval
 from measuring.cores import available_cores
 from measuring.errors import InputError
 from measuring.machine import fingerprint
@@ -49,7 +51,7 @@ def chosen(artifact: Artifact, runtime: str = "auto") -> Chosen:
 def test_prefer_takes_the_runtime_that_was_fastest(artifact: Artifact, profiles: Path) -> None:
     (entry,) = prefer([chosen(artifact)], profiles)
     assert entry.spec.runtime == "openvino"
-    assert set(entry.measured[available_cores()]) == {1, 8}
+    assert set(entry.measured[1, available_cores()]) == {1, 8}
     loaded = load(entry, queue_capacity=3)
     assert loaded.info.engine == "openvino cpu fp32"
 
@@ -64,24 +66,84 @@ def test_prefer_takes_the_runtime_that_was_fastest(artifact: Artifact, profiles:
 def test_load_takes_the_batch_size_that_the_profile_prefers(
     artifact: Artifact, seconds: dict[int, float], expected: int
 ) -> None:
-    entry = replace(chosen(artifact), measured={1: seconds})
+    entry = replace(chosen(artifact), measured={(available_cores(), 1): seconds})
 
     info = load(entry, queue_capacity=3).info
 
     assert (info.threads, info.max_batch) == (1, expected)
 
 
-def test_load_does_not_heed_a_profile_of_other_thread_counts(artifact: Artifact) -> None:
-    entry = replace(chosen(artifact), measured={999: {1: 1.0, 8: 1.0}})
+def test_load_does_not_heed_a_profile_of_other_shapes(artifact: Artifact) -> None:
+    entry = replace(chosen(artifact), measured={(1, 999): {1: 1.0, 8: 1.0}})
 
     assert load(entry, queue_capacity=3).info.seconds_by_batch[8] < 1.0
 
 
 def test_load_with_a_flag_does_not_heed_the_profile(artifact: Artifact) -> None:
-    entry = replace(chosen(artifact), measured={1: {1: 1.0, 8: 1.0}})
+    entry = replace(chosen(artifact), measured={(available_cores(), 1): {1: 1.0, 8: 1.0}})
     entry = replace(entry, spec=replace(entry.spec, max_batch=2))
 
     assert load(entry, queue_capacity=3).info.max_batch == 2
+
+
+def shaped(comparison: Comparison, seconds: dict[tuple[int, int], float]) -> Comparison:
+    """As if each shape (instances, threads) had taken so long for a call of one picture."""
+    (first, *_) = comparison.timings
+    ways = {timing.way for timing in comparison.timings}
+    timings = tuple(
+        replace(
+            first, way=way, instances=instances, threads=threads, batch=batch,
+            seconds=Interval(took * batch, took * batch, took * batch, 0.95),
+        )
+        for way in ways
+        for (instances, threads), took in seconds.items()
+        for batch in (1, 2)
+    )  # fmt: skip
+    return replace(comparison, timings=timings)
+
+
+@pytest.fixture
+def shaped_profiles(tmp_path: Path, artifact: Artifact, profiles: Path) -> Path:
+    """Three instances of one thread answer the most, as no rule would guess."""
+    folder = tmp_path / "shaped"
+    (comparison,) = read_profile(profiles, fingerprint()).comparisons
+    taken = {(1, 2): 1.0, (3, 1): 1.2, (2, 1): 1.1}
+    add_comparison(folder, fingerprint(), shaped(comparison, taken))
+    return folder
+
+
+def test_service_takes_shape_runtime_and_batch_size_of_the_profile(
+    artifact: Artifact, shaped_profiles: Path
+) -> None:
+    (entry,) = prefer([Chosen(artifact, ModelSpec(artifact.manifest.id), ())], shaped_profiles)
+    info = load(entry, queue_capacity=3).info
+    assert (info.runtime, info.instances, info.threads, info.max_batch) == ("openvino", 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param({"instances": 1, "threads": 1}, ("openvino", 1, 1), id="shape"),
+        pytest.param({"runtime": "onnxruntime"}, ("onnxruntime", 3, 1), id="runtime"),
+    ],
+)
+def test_flag_beats_the_shape_of_the_profile(
+    artifact: Artifact,
+    shaped_profiles: Path,
+    told: dict[str, Any],
+    expected: tuple[str, int, int],
+) -> None:
+    spec = ModelSpec(artifact.manifest.id, **told)
+    (entry,) = prefer([Chosen(artifact, spec, ())], shaped_profiles)
+    info = load(entry, queue_capacity=3).info
+    assert (info.runtime, info.instances, info.threads) == expected
+
+
+def test_prefer_of_a_profile_with_one_shape_leaves_the_shape_to_the_warm_up(
+    artifact: Artifact, profiles: Path
+) -> None:
+    (entry,) = prefer([Chosen(artifact, ModelSpec(artifact.manifest.id), ())], profiles)
+    assert (entry.spec.instances, entry.spec.threads) == (None, None)
 
 
 def test_prefer_leaves_a_runtime_that_was_named(artifact: Artifact, profiles: Path) -> None:
