@@ -4,7 +4,7 @@ Calls close in time are alike, so drawing single calls would promise more than i
 Method: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 8 and 13.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +79,16 @@ def interval(
     return Interval(statistic(timed.samples), low, high, resampling.confidence)
 
 
+def block_interval(values: NDArray[np.float64], *, resampling: Resampling = _USUAL) -> Interval:
+    """The interval of the median of `values` (blocks,), one for each block.
+
+    Raises InputError for fewer than two.
+    """
+    chosen = np.array(list(_choices(len(values), resampling)))
+    low, high = _bounds(np.median(values[chosen], axis=1), resampling)
+    return Interval(median(values), low, high, resampling.confidence)
+
+
 def clustered_interval(
     values: NDArray[np.float64], clusters: NDArray[np.int64], *, resampling: Resampling = _USUAL
 ) -> Interval:
@@ -146,7 +156,9 @@ def _choices(count: int, resampling: Resampling) -> Iterator[NDArray[np.int64]]:
         yield rng.integers(0, count, count)
 
 
-def _bounds(drawn: list[float], resampling: Resampling) -> tuple[float, float]:
+def _bounds(
+    drawn: Sequence[float] | NDArray[np.float64], resampling: Resampling
+) -> tuple[float, float]:
     tail = (1.0 - resampling.confidence) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
     return float(low), float(high)

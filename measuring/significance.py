@@ -1,11 +1,45 @@
 """Which differences are more than noise: an exact test on pairs, corrected for many of them."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from measuring.bootstrap import Ratio, block_interval
 from measuring.errors import InputError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many times what one takes the other takes, `ratio` of `slower` to `faster`, by blocks;
+    `p_value`: the chance of such differences if it were at most 1 + margin."""
+
+    ratio: Ratio
+    p_value: float
+
+
+def compare_blocks(
+    faster: NDArray[np.float64], slower: NDArray[np.float64], *, margin: float
+) -> Comparison:
+    """Two things that were timed in the same blocks: seconds (blocks,) of each.
+
+    A difference below `margin` is none: an engine that is opened again lies elsewhere in memory
+    and is that much faster or slower, however often it is timed. Raises InputError for seconds of
+    other blocks, or fewer than two.
+    """
+    if faster.shape != slower.shape:
+        raise InputError(
+            f"compare: {len(faster)} blocks against {len(slower)}, expected the same blocks"
+        )
+    logarithms = np.log(slower / faster)
+    found = block_interval(logarithms)
+    estimate, low, high = (math.exp(it) for it in (found.estimate, found.low, found.high))
+    return Comparison(
+        Ratio(estimate, low, high, found.confidence),
+        signed_rank(logarithms - math.log1p(margin)),
+    )
 
 
 def signed_rank(differences: ArrayLike) -> float:
