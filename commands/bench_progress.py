@@ -1,0 +1,58 @@
+"""How far a benchmark is: a bar with the time that remains in a terminal, lines in a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from commands.output import print_step, progress
+from measuring.errors import StrideError
+
+
+class Bar:
+    """Counts in seconds that were expected."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("measure", total=None, visible=False)
+
+    def step(self, text: str) -> None:
+        """A line above the bar."""
+        print_step(text)
+
+    def expect(self, seconds: float) -> None:
+        """A new stretch begins."""
+        self._bar.reset(self._task, total=seconds, visible=True)
+        print_step(f"measure: about {max(1, round(seconds))} s")
+
+    def done(self, seconds: float) -> None:
+        """Part of it is behind."""
+        self._bar.advance(self._task, seconds)
+
+
+@contextmanager
+def watching(run: str) -> Iterator[Bar]:
+    """Tells how to resume when the run does not come to its end."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("remaining"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal)
+    print_step(f"run: {run}")
+    try:
+        with bar:
+            yield Bar(bar)
+    except (KeyboardInterrupt, click.Abort, StrideError):
+        print_step(f"what is finished is kept; go on with: stride bench --resume {run}")
+        raise
