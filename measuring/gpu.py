@@ -11,6 +11,7 @@ from measuring.errors import MissingError
 _HERTZ_PER_MEGAHERTZ = 1e6
 _MILLIWATTS_PER_WATT = 1e3
 _MILLIJOULES_PER_JOULE = 1e3
+_MILLIJOULES_PER_JOULE = 1e3
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,23 @@ class GpuState:
     throttle_reasons: int | None
     power: float | None
     memory_used: int | None
+
+
+@dataclass(frozen=True)
+class GpuReading:
+    """One moment of the GPU with this identifier: share of time with work from 0 to 1, watts and
+    watts allowed, joules since the driver was loaded, bytes of memory, and of them in use.
+
+    None for what it does not tell.
+    """
+
+    uuid: str
+    utilization: float | None
+    power: float | None
+    power_limit: float | None
+    energy: float | None
+    memory: int
+    used: int
 
 
 def gpus() -> tuple[Gpu, ...] | None:
@@ -79,6 +97,29 @@ def gpu_energies() -> tuple[float | None, ...]:
             return tuple(_energy(nvml, handle) for handle in _handles(nvml))
     except MissingError:
         return ()
+
+
+def gpu_readings() -> tuple[GpuReading, ...]:
+    """A reading of each GPU; empty where they cannot be asked."""
+    try:
+        with _library() as nvml:
+            return tuple(_reading(nvml, handle) for handle in _handles(nvml))
+    except MissingError:
+        return ()
+
+
+def gpu_energy() -> float | None:
+    """Joules that the first of `gpus()` has used since its driver was loaded; None where it cannot
+    be asked. The difference of two readings is what was used between them."""
+    try:
+        with _library() as nvml:
+            handles = _handles(nvml)
+            if not handles:
+                return None
+            read = _told(nvml, lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handles[0]))
+            return None if read is None else read / _MILLIJOULES_PER_JOULE
+    except MissingError:
+        return None
 
 
 @contextmanager
@@ -126,6 +167,22 @@ def _state(nvml: Any, handle: Any) -> GpuState:
         throttle_reasons=None if reasons is None else int(reasons),
         power=None if power is None else power / _MILLIWATTS_PER_WATT,
         memory_used=None if used is None else int(used),
+    )
+
+
+def _reading(nvml: Any, handle: Any) -> GpuReading:
+    percent = _told(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    power = _told(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
+    limit = _told(nvml, lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle))
+    memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+    return GpuReading(
+        uuid=str(nvml.nvmlDeviceGetUUID(handle)),
+        utilization=None if percent is None else percent / 100,
+        power=None if power is None else power / _MILLIWATTS_PER_WATT,
+        power_limit=None if limit is None else limit / _MILLIWATTS_PER_WATT,
+        energy=_energy(nvml, handle),
+        memory=int(memory.total),
+        used=int(memory.used),
     )
 
 

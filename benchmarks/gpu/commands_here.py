@@ -1,0 +1,34 @@
+"""The project's own commands on this machine, where they and what they need are there."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from benchmarks.gpu.step import Context, Step, StepError, StepSkippedError
+from measuring.record import Measurement
+
+ROOT = Path(__file__).parent.parent.parent
+_MOST_SECONDS = 120
+
+
+def steps() -> list[Step]:
+    """Operators by their own benchmark."""
+    return [Step("operators", "stride operators", partial(_command, "operators"))]
+
+
+def _command(name: str, context: Context) -> Iterator[list[Measurement]]:
+    """Raises StepSkippedError where there is no such command yet, StepError where it fails."""
+    if not (ROOT / "commands" / f"{name}.py").is_file():
+        raise StepSkippedError(f"there is no command stride {name}")
+    command = [sys.executable, "-c", "import cli; cli.main()", name, "--quick"]
+    command += ["--device", context.device]
+    done = subprocess.run(  # noqa: S603  (our own command)
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
+    )
+    context.journal.log(f"stride {name}:\n{done.stdout}\n{done.stderr}")
+    if done.returncode:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise StepError(f"exit code {done.returncode}: {lines[-1] if lines else 'no output'}")
+    yield []
