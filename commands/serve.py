@@ -79,6 +79,13 @@ class Seconds(click.FloatRange):
     help="Inference requests in progress at once before 503.",
 )
 @click.option(
+    "--max-connections",
+    type=click.IntRange(1),
+    default=_LIMITS.connections,
+    show_default=True,
+    help="Connections open at once before 503, idle ones too.",
+)
+@click.option(
     "--max-body-bytes",
     type=click.IntRange(1),
     default=_LIMITS.body_bytes,
@@ -182,6 +189,7 @@ def command(**values: Any) -> None:
                 pixels=values["max_pixels"],
                 queue_capacity=values["queue_capacity"],
                 requests=values["max_requests"],
+                connections=values["max_connections"],
                 timeout=values["timeout"],
                 drain_delay=values["drain_delay"],
                 grace=values["grace"],

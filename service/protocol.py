@@ -1,18 +1,31 @@
-"""uvicorn's HTTP protocol with what it has not: bounds on the head of a request, bodies in large
-pieces, and word of clients that go away."""
+"""uvicorn's HTTP protocol with what it has not: bounds on the head of a request, on what follows
+an answer, on what is pipelined and on clients that do not read; bodies in large pieces; and word
+of clients that go away."""
 
 import asyncio
 import http
+import sys
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+import httptools
 import orjson
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 64 * 1024
-"""Bytes of request line and headers, checked after each read from the socket."""
+"""Bytes of request line and headers, checked after each read from the socket; also of what
+surrounds a body in chunks, between two of its bytes."""
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a later request on it, to the end of the head."""
+REST_SECONDS = 10.0
+"""For the rest of a body that was answered before its end."""
+UNREAD_SECONDS = 10.0
+"""For a client to read what it was sent: all of it where the connection ends, else UNREAD_BYTES."""
+UNREAD_BYTES = 1 << 16
+PIPELINED = 64
+"""Requests that may wait on a connection for the answers before theirs."""
 BODY_PIECE = 1 << 18
 """Bytes of a body that are gathered before the application hears of them; small enough to be
 nothing beside the bodies that it holds itself."""
@@ -26,30 +39,77 @@ class Connection(Protocol):
     on_lost: Callable[[], None] | None
 
 
+class PipelineFlow(FlowControl):
+    """Reads nothing more while requests wait for the answers before theirs. uvicorn reads on with
+    every answer, and a single read may hold thousands of requests."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: deque[Any]) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
+
+
+def bounded(most_connections: int) -> type["BoundedProtocol"]:
+    """The protocol of a service that may have so many connections at once."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"most_connections": most_connections})
+
+
 class BoundedProtocol(HttpToolsProtocol):
-    """431 for a head that is too long, 408 for one that comes too slowly; then it hangs up."""
+    """431 for a head that is too long, 408 for one that comes too slowly, 503 for one connection
+    too many; then it hangs up. Hangs up without a word where an answer cannot be told apart from
+    an earlier one any more."""
+
+    most_connections: ClassVar[int] = 4096
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.on_lost: Callable[[], None] | None = None
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._in_body = False
+        self._body_came = False
+        self._end_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+        self._upgrade: tuple[bytes, int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
+        if len(self.connections) > self.most_connections:
+            self._refuse(503, f"{self.most_connections} connections are open, which is the limit")
+            return
         self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
+        for timer in (self._end_timer, self._unread_timer):
+            if timer is not None:
+                timer.cancel()
+        self.pipeline.clear()
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
             self.on_lost = None
 
     def data_received(self, data: bytes) -> None:
+        self._body_came = False
         super().data_received(data)
-        if self._head_timer is None or self.transport.is_closing():
+        while self._upgrade is not None:
+            head, at = self._upgrade
+            self._upgrade = None
+            data = head + data[at:]
+            self.parser = httptools.HttpRequestParser(self)
+            super().data_received(data)
+        if self.transport.is_closing():
             return
+        if self._head_timer is None:
+            if self._body_came or not (self._in_body or self._idle()):
+                return
+            if not self._in_body:  # line ends between two requests
+                self._begin_head()
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES:
             self._refuse(431, f"the request line and headers are over {HEAD_BYTES} bytes")
@@ -60,26 +120,94 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is None:
             self._begin_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What stands behind a body is left out: nobody needs it, and its sum has no bound."""
+        if not self._in_body:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         self._end_head()
+        if self.transport.is_closing() or self._to_be_read_again():
+            return
         super().on_headers_complete()
+        self._in_body = True
+        self._head_bytes = 0
+        if len(self.pipeline) > PIPELINED:
+            self._hang_up()
 
     def on_body(self, body: bytes) -> None:
         """Wakes the application at the end of the body, or of a piece of it."""
+        self._body_came = True
+        self._head_bytes = 0
         cycle = self.cycle
-        if cycle.response_complete:
+        if cycle.response_complete or self.transport.is_closing():
             return
         cycle.body += body
         if len(cycle.body) > BODY_PIECE:
             self.flow.pause_reading()
             cycle.message_event.set()
 
+    def on_message_complete(self) -> None:
+        if not self._in_body:  # hung up, or to be read again
+            return
+        self._in_body = False
+        super().on_message_complete()
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+            self._end_timer = None
+            self._wait_for_another()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._hang_up()
+        elif self._in_body and self.cycle.response_complete:
+            self._unset_keepalive_if_required()
+            if self.expect_100_continue:  # it may go on with this body, or with another request
+                self._hang_up()
+            else:
+                self._end_timer = self.loop.call_later(REST_SECONDS, self._hang_up)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_reading(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread_timer is not None and not self.transport.is_closing():
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._hang_up()
+
     def send_400_response(self, msg: str) -> None:
         """uvicorn calls this for bytes that are no HTTP."""
         self._refuse(400, f"{msg} Expected HTTP/1.1.")
 
     def _unsupported_upgrade_warning(self) -> None:
-        """A request to upgrade is served as the plain request that it also is, without a word."""
+        """A request to upgrade is served as the plain request that it also is, without a word.
+        The parser takes nothing more, not even its body: it is read again without that header."""
+        stopped = sys.exc_info()[1]
+        if self._to_be_read_again() and isinstance(stopped, httptools.HttpParserUpgrade):
+            version = self.parser.get_http_version().encode()
+            lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+            lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+            self._upgrade = b"\r\n".join([*lines, b"", b""]), stopped.args[0]
+        else:  # CONNECT, which has its answer
+            self._hang_up_after_answer()
+
+    def _to_be_read_again(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def _hang_up_after_answer(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        else:
+            self._hang_up()
+
+    def _idle(self) -> bool:
+        return self.cycle is None or (self.cycle.response_complete and not self._in_body)
 
     def _begin_head(self) -> None:
         self._head_bytes = 0
@@ -95,14 +223,42 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _wait_for_another(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
     def _refuse(self, status: int, message: str) -> None:
         self._end_head()
         if self.transport.is_closing():
             return
-        body = orjson.dumps({"error": message})
-        head = (
-            f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nconnection: close\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
+        if self._idle() or (self._in_body and not self.cycle.response_started):
+            body = orjson.dumps({"error": message})
+            head = (
+                f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nconnection: close\r\n"
+                f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            )
+            self.transport.write(head.encode("ascii") + body)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close, and break off where the client does not even read what it was still sent."""
+        self._end_head()
         self.transport.close()
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def _expect_reading(self, unread: int) -> None:
+        """Look again whether the client reads; not at all is a reason to break off."""
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._look_again, unread)
+
+    def _look_again(self, before: int) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread > before - UNREAD_BYTES:
+            self.transport.abort()
+        else:
+            self._expect_reading(unread)

@@ -9,6 +9,7 @@ engines end.
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 from functools import partial
@@ -26,7 +27,7 @@ from service.key_file import read_again, read_keys
 from service.keyring import Keyring
 from service.keys import Token
 from service.loading import Chosen
-from service.protocol import BoundedProtocol
+from service.protocol import bounded
 from service.repository import Repository
 from service.settings import Limits, Settings
 from service.watch import reload_on_hangup, watch
@@ -34,6 +35,8 @@ from service.watch import reload_on_hangup, watch
 log = logging.getLogger("stride.serve")
 
 BACKLOG = 2048
+FILES = 256
+"""Open files that are not connections."""
 QUIET = 0.5
 """Seconds without a request after which nobody is expected any more."""
 PATIENCE = 5.0
@@ -79,6 +82,21 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def allow_connections(wanted: int) -> int:
+    """How many the system lets us have open, up to `wanted`: each takes a file, and so do models,
+    which have some set aside. Raises the process's own limit as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + FILES
+    if resource.RLIM_INFINITY != soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    allowed = max(1, soft - FILES)
+    log.warning("files=%d allow connections=%d of %d; raise ulimit -n", soft, allowed, wanted)
+    return allowed
+
+
 async def _serve(
     settings: Settings,
     repository: Repository,
@@ -96,7 +114,7 @@ async def _serve(
     config = uvicorn.Config(
         create_app(front, metrics, keys, admin),
         loop="uvloop",
-        http=BoundedProtocol,
+        http=bounded(allow_connections(limits.connections)),
         ws="none",
         lifespan="off",
         log_config=None,

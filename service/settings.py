@@ -21,6 +21,8 @@ class Limits:
     """Images that may wait per model; more is 503."""
     requests: int = 1024
     """Inference requests worked on at once, uploads not counted; more is 503."""
+    connections: int = 4096
+    """Connections open at once, idle ones too; more is 503 and the end of the connection."""
     timeout: float = 30.0
     """Seconds a request may take where it names no deadline, and the most it may name."""
     drain_delay: float = 0.5

@@ -11,7 +11,7 @@ import uvicorn
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
 from service.loading import Loaded
-from service.protocol import BoundedProtocol
+from service.protocol import bounded
 from service.seam import ModelInfo
 from service.server import bind
 from service.settings import Limits
@@ -41,6 +41,10 @@ class LocalService:
         """A raw connection, to misbehave on."""
         return socket.create_connection(self.address, timeout=30)
 
+    def connections(self) -> tuple[asyncio.Transport, ...]:
+        """Those that are open now, but for those of `client`."""
+        return tuple(each.transport for each in self._server.server_state.connections)
+
     def pending(self) -> int:
         return self.core.pending()["tiny-onnx-fp32"]
 
@@ -63,7 +67,10 @@ class LocalService:
         await self.core.start((), queue_capacity=self._capacity)
         front = create_front(self.core, self._limits, 2)
         config = uvicorn.Config(
-            create_app(front, metrics), lifespan="off", log_config=None, http=BoundedProtocol
+            create_app(front, metrics),
+            lifespan="off",
+            log_config=None,
+            http=bounded(self._limits.connections),
         )
         self._server = uvicorn.Server(config)
         self._started.set()

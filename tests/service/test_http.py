@@ -134,7 +134,7 @@ def test_models_tells_what_is_loaded_and_how_it_runs(client: Client) -> None:
     assert second["aliases"] == ["second"]
     assert (first["classes"], second["classes"]) == (32, 3)
     assert first["runtime"] == "onnxruntime"
-    assert first["instances"] == 1
+    assert first["instances"] >= 1
     assert first["max_batch"] >= 1
     assert first["manifest"]["weights"]["trained"] is False
     assert "labels" not in first["manifest"]
