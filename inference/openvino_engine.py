@@ -32,6 +32,10 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino as ov  # type: ignore[import-untyped]  # noqa: E402
 from openvino.frontend import FrontEndManager  # type: ignore[import-untyped]  # noqa: E402
 
+# Its binding looks numpy up at the first use of a type. Two threads that come to that at once wait
+# for each other for ever, one of them with the interpreter's lock; here there is only one.
+ov.Type.u8.to_dtype()
+
 # Batches up to this size get a model of their own: one with N free takes 1.2 times as long for a
 # single picture and 1.4 times as long where sizes alternate, nearly the same for eight.
 OWN_MODEL = 8
