@@ -16,6 +16,7 @@ from service import status, v1
 from service.admission import Admission
 from service.body import BodyReader
 from service.decoding import Decoder
+from service.description import describe
 from service.entrance import Entrance, Inference
 from service.front import Front
 from service.keyring import Keyring
@@ -54,6 +55,7 @@ def create_app(
     app.add_exception_handler(StrideError, _on_stride_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_query)
     app.add_exception_handler(HTTPException, _on_http_error)
+    describe(app, keys=keys is not None)
     inference = tuple(_inference(routers))
     return Entrance(app, core=front.core, metrics=metrics, inference=inference, keys=keys)
 

@@ -1,18 +1,29 @@
 """Addresses that tell about the service: alive, ready, metrics, and what is loaded."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import choose_encoder
 from pydantic import TypeAdapter
 
+from measuring.gpu import gpu_readings
 from service.answers import ErrorAnswer
 from service.front import Front
+from service.gpu_metrics import render_gpus
 from service.metrics import Metrics
 from service.seam import ModelInfo
 from service.triton_metrics import render
 
 _INFO = TypeAdapter(ModelInfo)
+_TEXT = {"schema": {"type": "string"}}
+_EXPOSITION: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}}
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorAnswer, "description": "Unknown model"},
+    503: {"model": ErrorAnswer, "description": "Still loading; see Retry-After"},
+}
 
 
 def routes(front: Front, metrics: Metrics) -> APIRouter:
@@ -35,13 +46,15 @@ def routes(front: Front, metrics: Metrics) -> APIRouter:
             return {"error": f"not ready: {reason}"}
         return {"status": "ready", "models": [model.id for model in core.models()]}
 
-    @router.get("/metrics", tags=["status"], response_class=Response)
+    @router.get("/metrics", tags=["status"], response_class=Response, responses=_EXPOSITION)
     async def prometheus(request: Request) -> Response:
         """Prometheus exposition, in the format that the Accept header asks for."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         body = encode(metrics.registry)
         if "openmetrics" not in content_type:
             body += render(core.statistics(), core.pending()).encode()
+            if any(model.device != "cpu" for model in core.models()):
+                body += render_gpus(await asyncio.to_thread(gpu_readings)).encode()
         return Response(body, headers={"Content-Type": content_type})
 
     for path, endpoint in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", prometheus)):
@@ -52,7 +65,7 @@ def routes(front: Front, metrics: Metrics) -> APIRouter:
         """What is loaded and how it runs; labels are left to /v1/models/{id}."""
         return {"models": [_describe(model, labels=False) for model in core.models()]}
 
-    @router.get("/v1/models/{model}", tags=["v1"], responses={404: {"model": ErrorAnswer}})
+    @router.get("/v1/models/{model}", tags=["v1"], responses=_UNKNOWN)
     async def model(model: str) -> dict[str, Any]:
         """One model by id or alias, with its whole manifest."""
         return _describe(front.resolve(model), labels=True)

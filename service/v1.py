@@ -39,6 +39,12 @@ _BODY: dict[str, Any] = {
         },
     },
 }
+CODING: dict[str, Any] = {
+    "name": "Content-Encoding",
+    "in": "header",
+    "description": "How the body is compressed.",
+    "schema": {"type": "string", "enum": ["gzip", "deflate"]},
+}
 HEADERS: list[dict[str, Any]] = [
     {
         "name": "X-Request-Timeout",
@@ -60,7 +66,7 @@ def _query(name: str, description: str, kind: str) -> dict[str, Any]:
 
 
 def _extra(models: dict[str, Any]) -> dict[str, Any]:
-    return {**_BODY, "parameters": [models, _K, *HEADERS]}
+    return {**_BODY, "parameters": [models, _K, CODING, *HEADERS]}
 
 
 _K = _query("k", "How many classes to answer with, best first; 5 if left out.", "integer")
@@ -75,7 +81,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         400: "Malformed request",
         404: "Unknown model",
         413: "Too many bytes or pixels",
-        415: "Not an image type that is read",
+        415: "Not an image type or a Content-Encoding that is read",
         422: "A broken image",
         500: "The engine failed on this image",
         503: "Queue full, draining or loading; see Retry-After",
