@@ -3,13 +3,14 @@
 from inference.artifact import Artifact
 from inference.choice import Choice, choose
 from inference.engine import Engine
+from inference.errors import ParityError
 from inference.manifest import Variant
 from inference.parity import replay, require
 from inference.placement import Placement
 from inference.reference import read_reference
 from inference.runtimes import RUNTIMES, import_runtime
 from measuring.cores import available_cores
-from measuring.errors import InputError
+from measuring.errors import InputError, StrideError
 
 
 def open_engine(
@@ -38,9 +39,15 @@ def open_proved(artifact: Artifact, choice: Choice, *, threads: int | None = Non
             precision=artifact.manifest.precision,
         )
         require(parities, what=f"{artifact.manifest.id} on {engine.name}")
-    except BaseException:
+    except StrideError:
         engine.close()
         raise
+    except Exception as error:
+        engine.close()
+        raise ParityError(
+            f"{artifact.manifest.id} on {engine.name} fails on its golden pictures: {error}; "
+            "choose another runtime, or export the artifact again"
+        ) from error
     return engine
 
 
