@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from measuring.gpu import Gpu, gpu_at, gpu_states, gpus
+from measuring.gpu import Gpu, GpuReading, gpu_at, gpu_readings, gpu_states, gpus
 
 INSTALLED = importlib.util.find_spec("pynvml") is not None
 
@@ -52,3 +52,27 @@ def test_gpu_at_is_the_one_that_sits_at_the_address(monkeypatch: pytest.MonkeyPa
     assert gpu_at("0000:1B:00.0") == Gpu("the second", "580.65.06", 1 << 34, "9.0", mig=True)
     nvml.NVMLError = KeyError
     assert gpu_at("0000:2B:00.0") is None
+
+
+def test_gpu_readings_are_in_watts_joules_and_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a fake of NVML, since a real one needs a driver."""
+
+    def refuse(_: object) -> int:
+        raise OSError("this GPU does not tell")
+
+    nvml = SimpleNamespace(
+        NVMLError=OSError,
+        nvmlInit=lambda: None,
+        nvmlShutdown=lambda: None,
+        nvmlDeviceGetCount=lambda: 1,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetUUID=lambda _: "GPU-1",
+        nvmlDeviceGetUtilizationRates=lambda _: SimpleNamespace(gpu=25),
+        nvmlDeviceGetPowerUsage=lambda _: 123_456,
+        nvmlDeviceGetEnforcedPowerLimit=refuse,
+        nvmlDeviceGetTotalEnergyConsumption=lambda _: 5_000,
+        nvmlDeviceGetMemoryInfo=lambda _: SimpleNamespace(total=1 << 34, used=1 << 30),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+
+    assert gpu_readings() == (GpuReading("GPU-1", 0.25, 123.456, None, 5.0, 1 << 34, 1 << 30),)
