@@ -28,4 +28,4 @@ format: setup
 	.venv/bin/ruff format .
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .perf-analyzer build *.egg-info

@@ -1,7 +1,7 @@
 """NVIDIA's own client, as it comes from the index, against a service as users start it."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -229,12 +229,13 @@ def test_unknown_models_and_versions_are_404(
     client: Any, name: str, version: str, message: str
 ) -> None:
     assert not client.is_model_ready(name, version)
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: client.get_model_metadata(name, version),
         lambda: client.get_model_config(name, version),
         lambda: client.get_inference_statistics(name, version),
         lambda: client.infer(name, [pixels_input()], version),
-    ):
+    )
+    for call in calls:
         with pytest.raises(InferenceServerException, match=message) as caught:
             call()
         assert caught.value.status() == "404"
