@@ -8,23 +8,34 @@ from dataclasses import replace
 
 import uvicorn
 
+from inference.manifest import Manifest
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
+from service.health import make_probe
 from service.loading import Loaded
 from service.protocol import bounded
 from service.seam import ModelInfo
 from service.server import bind
 from service.settings import Limits
 from tests.service.client import Client
-from tests.service.fakes import FakeEngine, manifest
+from tests.service.fakes import FakeEngine, manifest, picture
 
 
 class LocalService:
-    """Serves one model, `tiny-onnx-fp32`, until `stop`."""
+    """Serves one model, `tiny-onnx-fp32`, until `stop`; a second one, `other-onnx-fp32`, where
+    there is an engine for it. Engines that fail are asked for a picture that is 7 all over."""
 
-    def __init__(self, engine: FakeEngine, *, capacity: int = 4, **limits: float) -> None:
+    def __init__(
+        self,
+        engine: FakeEngine,
+        other: FakeEngine | None = None,
+        *,
+        capacity: int = 4,
+        **limits: float,
+    ) -> None:
         self.engine = engine
         self.core: LocalCore
+        self._other = other
         self._capacity = capacity
         self._limits = replace(Limits(), **limits)  # type: ignore[arg-type]
         self._listener = bind("127.0.0.1", 0)
@@ -58,12 +69,10 @@ class LocalService:
     async def _main(self) -> None:
         metrics = create_metrics()
         self.core = LocalCore(metrics)
-        info = ModelInfo(
-            manifest=manifest(), engine=self.engine.name, runtime="fake", device="cpu",
-            instances=1, threads=1, max_batch=1, queue_capacity=self._capacity,
-            seconds_by_batch={1: 1e-6}, aliases=(),
-        )  # fmt: skip
-        self.core.add(Loaded(info, (self.engine,)))
+        self.core.add(self._loaded(self.engine, manifest()))
+        if self._other is not None:
+            named = replace(manifest(), id="other-onnx-fp32", name="other")
+            self.core.add(self._loaded(self._other, named))
         await self.core.start((), queue_capacity=self._capacity)
         front = create_front(self.core, self._limits, 2)
         config = uvicorn.Config(
@@ -77,3 +86,11 @@ class LocalService:
         await self._server.serve(sockets=[self._listener])
         front.decoder.close()
         await self.core.drain()
+
+    def _loaded(self, engine: FakeEngine, described: Manifest) -> Loaded:
+        info = ModelInfo(
+            manifest=described, engine=engine.name, runtime="fake", device="cpu",
+            instances=1, threads=1, max_batch=1, queue_capacity=self._capacity,
+            seconds_by_batch={1: 1e-6}, aliases=(),
+        )  # fmt: skip
+        return Loaded(info, (engine,), probe=make_probe(picture(7), 2))

@@ -24,7 +24,7 @@ def make_service() -> Iterator[MakeService]:
     services: list[LocalService] = []
 
     def make(**limits: int) -> LocalService:
-        services.append(LocalService(FakeEngine(), **limits))
+        services.append(LocalService(FakeEngine(), None, **limits))
         return services[-1]
 
     yield make

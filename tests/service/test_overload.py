@@ -18,8 +18,8 @@ MakeService = Callable[..., LocalService]
 def make_service() -> Iterator[MakeService]:
     services: list[LocalService] = []
 
-    def make(engine: FakeEngine, *, capacity: int = 4, **limits: float) -> LocalService:
-        services.append(LocalService(engine, capacity=capacity, **limits))
+    def make(engine: FakeEngine, *, capacity: int = 4, **limits: int) -> LocalService:
+        services.append(LocalService(engine, None, capacity=capacity, **limits))
         return services[-1]
 
     yield make
