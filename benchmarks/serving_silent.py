@@ -1,0 +1,39 @@
+"""`stride serve` that records nothing: no metrics, no statistics, no stage times on the answers.
+
+    python -m benchmarks.serving_silent REPOSITORY MODEL_OPTION
+
+For measuring what recording costs; nobody else should want it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from service import core
+from service.entrance import Entrance
+from service.exchange import Exchange
+from service.logs import configure
+from service.metrics import Metrics
+from service.model_option import parse_model
+from service.server import serve
+from service.settings import Settings
+
+
+def main() -> None:
+    """See the module."""
+    repository, option = sys.argv[1:]
+    for verb in ("batch", "stage", "request"):
+        setattr(Metrics, verb, _nothing)
+    Entrance._record = _nothing  # type: ignore[method-assign]
+    Exchange.server_timing = lambda self: "none"  # type: ignore[method-assign]  # noqa: ARG005
+    core._count_batch = _nothing
+    configure(access=False)
+    serve(Settings(repository=Path(repository), models=(parse_model(option),), port=0))
+
+
+def _nothing(*_: Any) -> None:
+    """In place of everything that records."""
+
+
+if __name__ == "__main__":
+    main()
