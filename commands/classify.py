@@ -1,5 +1,6 @@
 """`stride classify`: pictures from disk, answered by an artifact here or by a running service."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Answer = dict[str, Any]
 Classify = Callable[[bytes], Answer]
+KEY = "STRIDE_API_KEY"
+"""An option would show it to whoever lists the processes."""
 
 
 @click.command(short_help="Classify pictures, here or through a service.")
@@ -30,8 +33,8 @@ Classify = Callable[[bytes], Answer]
 )
 @click.option(
     "--url",
-    help="Ask a running service, e.g. http://localhost:8000; without it the "
-    "artifact is opened here.",
+    help="Ask a running service, e.g. http://localhost:8000, with the key in STRIDE_API_KEY "
+    "where it asks for one; without it the artifact is opened here.",
 )
 @click.option("--model", help="Id (or alias, with --url); may be left out when there is only one.")
 @click.option(
@@ -106,10 +109,11 @@ def _over_http(url: str, model: str | None, k: int) -> Classify:
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), retries=False)
     fields = {"k": str(k)} | ({"model": model} if model else {})
     address = f"{url}/v1/classify?{urlencode(fields)}"
+    headers = _key_header(os.environ.get(KEY, ""))
 
     def classify(data: bytes) -> Answer:
         try:
-            response = pool.request("POST", address, body=data)
+            response = pool.request("POST", address, body=data, headers=headers)
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise MissingError(
                 f"no answer from {url}: {error}; start one with `stride serve`, or correct --url"
@@ -117,6 +121,14 @@ def _over_http(url: str, model: str | None, k: int) -> Classify:
         return _read(url, response.status, response.data)
 
     return classify
+
+
+def _key_header(api_key: str) -> dict[str, str]:
+    if not api_key:
+        return {}
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise InputError(f"{KEY} has characters that no key has; expected printable ASCII")
+    return {"Authorization": f"Bearer {api_key}"}
 
 
 def _service(url: str) -> str:
