@@ -221,7 +221,7 @@ class Batcher:
                 continue
             if now >= job.deadline:  # the timer's turn has not come yet; the promise holds
                 self._end(job, _LATE)
-            job.deliver(piece, result, started=batch.started, finished=batch.finished)
+            job.deliver(piece, result, batch)
             if job.future.done():
                 self._deadlines.forget(job)
         if not failed:

@@ -133,9 +133,7 @@ class LocalCore:
         outcome = await _outcome(served, Job(pixels, deadline), priority)
         seconds = time.perf_counter() - started
         if isinstance(outcome, Answer):
-            totals.success += 1
-            totals.request_seconds += seconds
-            totals.queue_seconds += outcome.queue
+            _count_answer(totals, outcome, seconds)
             self._metrics.stage(model, "queue", outcome.queue)
             self._metrics.stage(model, "inference", outcome.inference)
         else:
@@ -191,17 +189,24 @@ async def _outcome(served: Served, job: Job, priority: Priority) -> Answer | Ref
         raise
 
 
+def _count_answer(totals: Statistics, answer: Answer, seconds: float) -> None:
+    """The parts do not overlap and add up to `seconds`, also where the request was cut: a client
+    that subtracts them finds what is left of the time it has measured itself."""
+    totals.success += 1
+    totals.request_seconds += seconds
+    totals.queue_seconds += answer.queue - answer.gathering
+    totals.input_seconds += answer.gathering
+    totals.infer_seconds += answer.inference
+    totals.output_seconds += max(0.0, seconds - answer.queue - answer.inference)
+
+
 def _count_batch(totals: Statistics, batch: Batch) -> None:
     seconds = batch.seconds
-    requests = len(batch.slices) - batch.failures
     gathered = batch.started - batch.taken
     delivered = time.perf_counter() - batch.finished
     totals.executions += 1
     totals.images += batch.images
     totals.last_inference = int(time.time() * 1e3)
-    totals.input_seconds += gathered * requests
-    totals.infer_seconds += seconds * requests
-    totals.output_seconds += delivered * requests
     size = totals.batches.setdefault(batch.images, BatchStatistics())
     size.executions += 1
     size.input_seconds += gathered

@@ -22,6 +22,8 @@ class Job:
 
     __slots__ = (
         "_first_started",
+        "_gathering",
+        "_last_finished",
         "_logits",
         "_undelivered",
         "arrived",
@@ -40,6 +42,8 @@ class Job:
         self.future: asyncio.Future[Answer | Refusal] = asyncio.get_running_loop().create_future()
         self.arrived = time.perf_counter()
         self._first_started = 0.0
+        self._gathering = 0.0
+        self._last_finished = 0.0
         self._undelivered = self.images
         self._logits: Logits | None = None
 
@@ -58,19 +62,23 @@ class Job:
         self.untaken = 0
         self.pixels = _GONE
 
-    def deliver(self, piece: "Slice", logits: Logits, *, started: float, finished: float) -> None:
+    def deliver(self, piece: "Slice", logits: Logits, batch: "Batch") -> None:
         """Take in one piece's logits; the last one closes the job."""
+        started, finished, gathering = batch.started, batch.finished, batch.started - batch.taken
         if piece.images == self.images:
-            self.end(Answer(logits, started - self.arrived, finished - started))
+            self.end(Answer(logits, started - self.arrived, finished - started, gathering))
             return
         if self._logits is None:
             self._logits = np.empty((self.images, logits.shape[1]), np.float32)
-        self._first_started = min(started, self._first_started or started)
+        if not self._first_started or started < self._first_started:
+            self._first_started, self._gathering = started, gathering
+        self._last_finished = max(finished, self._last_finished)
         self._logits[piece.start : piece.start + piece.images] = logits
         self._undelivered -= piece.images
         if self._undelivered == 0:
             queue = self._first_started - self.arrived
-            self.end(Answer(self._logits, queue, finished - self._first_started))
+            computing = self._last_finished - self._first_started
+            self.end(Answer(self._logits, queue, computing, self._gathering))
 
     def end(self, outcome: Answer | Refusal) -> None:
         """Give the outcome to whoever still waits for one."""

@@ -30,11 +30,13 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """Logits (N, classes) float32; seconds spent waiting in the queue and in the engine."""
+    """Logits (N, classes) float32; seconds spent waiting in the queue and in the engine, and how
+    many of the first were spent on putting the batch together."""
 
     logits: Logits
     queue: float
     inference: float
+    gathering: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ class Statistics:
 
     `success`, `failure` and their seconds count requests; `images`, `executions` and `batches`
     (by batch size) count what engines did. The last four add up, over the requests that
-    succeeded, their time in the queue and the time of the batches that they were in, as Triton
-    does; their count is `success`. `last_inference`: milliseconds since 1970 of the latest engine
+    succeeded, their time in the queue, of putting their batch together, in the engine and until
+    the answer was handed back; their count is `success`. Each request of a batch counts the whole
+    batch's time, as with Triton. `last_inference`: milliseconds since 1970 of the latest engine
     call, 0 before the first.
     """
 

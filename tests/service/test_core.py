@@ -252,3 +252,19 @@ async def test_core_under_twice_its_load_wastes_hardly_a_call() -> None:
     assert "late" in kinds
     assert answers >= 0.8 * sum(engine.calls)
     await core.drain()
+
+
+async def test_core_times_of_a_request_that_is_cut_add_up_to_no_more_than_its_own() -> None:
+    core = core_with(FakeEngine())
+
+    for values in (picture(1), picture(1, 2, 3, 4)):
+        await core.submit("tiny-onnx-fp32", values, deadline=soon())
+
+    totals = core.statistics()["tiny-onnx-fp32"]
+    parts = (
+        totals.queue_seconds, totals.input_seconds, totals.infer_seconds, totals.output_seconds,
+    )  # fmt: skip
+    assert totals.executions > totals.success == 2
+    assert all(seconds > 0 for seconds in parts)
+    assert sum(parts) == pytest.approx(totals.request_seconds)
+    await core.drain()
