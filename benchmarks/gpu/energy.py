@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.gpu.device import synchronise
 from benchmarks.gpu.engines import open_artifact
-from benchmarks.gpu.kernels import COMPILED
+from benchmarks.gpu.prepare import COMPILED
 from benchmarks.gpu.step import Context, Step, StepSkippedError
 from benchmarks.gpu.timing import calling, random_pictures
 from benchmarks.gpu.ways import inferring, names, open_ways

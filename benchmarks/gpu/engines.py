@@ -6,8 +6,7 @@ from functools import partial
 
 from benchmarks.gpu.device import Call, forget_peak, free, peak_memory
 from benchmarks.gpu.floor import floor, work
-from benchmarks.gpu.prepare import COMPILED as COMPILED_PRECISION
-from benchmarks.gpu.prepare import artifact_name
+from benchmarks.gpu.prepare import COMPILED, artifact_name, fill_cache, is_made
 from benchmarks.gpu.step import Context, OutOfTimeError, Step, StepSkippedError
 from benchmarks.gpu.timing import Blocks, calling, interleaved, on_host, random_pictures
 from benchmarks.gpu.ways import Way, inferring, names, open_ways
@@ -24,32 +23,33 @@ DEVICE, END_TO_END = "device", "end to end"
 
 
 def steps(context: Context) -> list[Step]:
-    """What matters most comes first: the default networks in fp16, compiled too."""
+    """What matters most comes first: the default networks in fp16."""
     scale = context.scale
-    order: list[tuple[str, Precision, bool]] = []
-    for precision in scale.precisions:
-        order += [(network, precision, False) for network in scale.networks]
-    order += [(network, each, False) for each in scale.precisions for network in scale.references]
-    if scale.compiled:
-        after = len(scale.networks)
-        compiling = [(network, COMPILED_PRECISION, True) for network in scale.networks]
-        order[after:after] = compiling
+    order = [(network, each) for each in scale.precisions for network in scale.networks]
+    order += [(network, each) for each in scale.precisions for network in scale.references]
     return [
-        Step(
-            "engines",
-            f"{network} {precision}{' compiled' if compiling else ''}",
-            partial(_time, network, precision, compiling),
-        )
-        for network, precision, compiling in order
+        Step("engines", f"{network} {precision}", partial(_time, network, precision, False))
+        for network, precision in order
     ]
+
+
+def compiled_steps(context: Context) -> list[Step]:
+    """The default networks in one precision, beside the ways that need no compiler."""
+    if not context.scale.compiled:
+        return []
+    timed = [
+        Step("compiled", f"{network} {COMPILED}", partial(_time, network, COMPILED, True))
+        for network in context.scale.networks
+    ]
+    return [Step("compiled", "cache", fill_cache), *timed]
 
 
 def open_artifact(context: Context, network: str, precision: str) -> Artifact:
     """Raises StepSkippedError for one that has not been made."""
-    directory = context.repository / artifact_name(network, precision)
-    if not (directory / "manifest.json").is_file():
-        raise StepSkippedError(f"{directory.name} was not made; run the stage prepare")
-    return read_artifact(directory)
+    name = artifact_name(network, precision)
+    if not is_made(context, network, precision):
+        raise StepSkippedError(f"{name} was not made; run the stage prepare")
+    return read_artifact(context.repository / name)
 
 
 def _time(

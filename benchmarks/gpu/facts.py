@@ -45,7 +45,7 @@ def _cuda() -> dict[str, Scalar]:
         "memory": properties.total_memory,
         "l2": getattr(properties, "L2_cache_size", None),
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "nvidia_driver": _driver(),
     }
 

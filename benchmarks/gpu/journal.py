@@ -42,7 +42,9 @@ class Journal:
             if source is not None:
                 self.entries += _read_entries(source / STEPS)
                 self.measurements += _read_records(source / RECORDS)
-        self._write_entries()
+        lines = "".join(map(_line, self.entries))
+        (folder / STEPS).write_text(lines, encoding="utf-8")
+        self.add([])
 
     def finished(self, stage: str, step: str) -> bool:
         """Whether the last attempt at the step was done."""
@@ -77,10 +79,6 @@ class Journal:
         """For what is too long for a table."""
         with (self.folder / LOG).open("a", encoding="utf-8") as file:
             file.write(text.rstrip("\n") + "\n")
-
-    def _write_entries(self) -> None:
-        lines = "".join(map(_line, self.entries))
-        (self.folder / STEPS).write_text(lines, encoding="utf-8")
 
 
 def _line(entry: Entry) -> str:

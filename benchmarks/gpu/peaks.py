@@ -10,7 +10,7 @@ from benchmarks.gpu.device import free
 from benchmarks.gpu.step import Context, Step, StepSkippedError
 from benchmarks.gpu.timing import Blocks, interleaved
 from measuring.machine import fingerprint
-from measuring.record import Measurement, now
+from measuring.record import Measurement, Scalar, now
 
 NAME = "gpu-peaks"
 COPY = "copy"
@@ -79,7 +79,7 @@ def _measured(
     scale = context.scale
     plan = Blocks(scale.blocks, 3 * scale.visit, context.device)
     found = interleaved({kind: call}, plan)[kind]
-    settings = {
+    settings: dict[str, Scalar] = {
         "device": context.device, "kind": kind, "bytes": moved, "operations": operations,
         "per_second": (moved or operations) / found.percentile(50.0),
     }  # fmt: skip

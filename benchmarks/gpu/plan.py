@@ -31,21 +31,17 @@ class Stage:
 # Speed is measured when nothing else runs, and what matters most comes first.
 STAGES: dict[str, Stage] = {
     "fingerprint": Stage(lambda _: facts.steps(), 20),
-    "prepare": Stage(lambda context: prepare.steps(networks_of(context)), 150),
+    "prepare": Stage(prepare.steps, 150),
     "peaks": Stage(lambda _: peaks.steps(), 30),
     "engines": Stage(engines.steps, 150),
-    "selftest": Stage(selftest.steps, 120),
     "profile": Stage(kernels.steps, 40),
     "claims": Stage(claims.steps, 60),
     "energy": Stage(energy.steps, 40),
+    "compiled": Stage(engines.compiled_steps, 150),
+    "selftest": Stage(selftest.steps, 120),
     "operators": Stage(lambda _: commands_here.steps(), 60),
     "http": Stage(serving.steps, 60),
 }
-
-
-def networks_of(context: Context) -> tuple[str, ...]:
-    """Those that are made into artifacts."""
-    return (*context.scale.networks, *context.scale.references)
 
 
 def chosen(names: Sequence[str]) -> list[str]:

@@ -1,21 +1,19 @@
 """Makes the artifacts that the suite runs, and proves them on the device against the processor's
 float64 answers.
 
-    python -m benchmarks.gpu.prepare NETWORK --repository DIR --device cuda [--compile]
+    python -m benchmarks.gpu.prepare NETWORK --repository DIR --device cuda
 
 A process for each network: the answers of the originals come from the processor, and it has many
-cores. With --compile it also fills the compiler's cache for those that come after.
+cores. With --compile it fills the compiler's cache instead, for those that come after.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import click
 
+from benchmarks.gpu.side_by_side import run_side_by_side
 from benchmarks.gpu.step import Context, Step, StepError
 from inference.manifest import Precision
 from measuring.cores import available_cores
@@ -23,10 +21,12 @@ from measuring.input_spec import InputSpec
 from measuring.record import Measurement
 
 COMPILED: Precision = "fp16"
+_MOST_SECONDS = 180.0
 
 
-def steps(networks: tuple[str, ...]) -> list[Step]:
+def steps(context: Context) -> list[Step]:
     """One for all networks, which are made side by side."""
+    networks = (*context.scale.networks, *context.scale.references)
     return [Step("prepare", "artifacts", partial(_prepare, networks))]
 
 
@@ -35,57 +35,58 @@ def artifact_name(network: str, precision: str) -> str:
     return f"{network}-torch-{precision}"
 
 
-def _prepare(networks: tuple[str, ...], context: Context) -> Iterator[list[Measurement]]:
-    """Raises StepError naming the networks that could not be made; the others are there."""
-    missing = [
-        network
-        for network in networks
-        if any(not _made(context, network, each) for each in context.scale.precisions)
-    ]
-    started = {network: _start(network, len(missing), context) for network in missing}
-    failed = []
-    for network, process in started.items():
-        output, _ = process.communicate()
-        context.journal.log(f"prepare {network}:\n{output}")
-        if process.returncode:
-            failed.append(f"{network} ({(output.strip().splitlines() or ['no output'])[-1]})")
-    if failed:
-        raise StepError(
-            f"not made: {'; '.join(failed)}; {context.journal.folder}/suite.log has more"
-        )
-    yield []
-
-
-def _made(context: Context, network: str, precision: str) -> bool:
+def is_made(context: Context, network: str, precision: str) -> bool:
+    """Whether its manifest is there, which is written last."""
     return (context.repository / artifact_name(network, precision) / "manifest.json").is_file()
 
 
-def _start(network: str, beside: int, context: Context) -> "subprocess.Popen[str]":
-    threads = max(1, available_cores() // beside)
-    command = [sys.executable, "-m", "benchmarks.gpu.prepare", network]
-    command += ["--repository", str(context.repository), "--device", context.device]
-    command += ["--threads", str(threads)]
-    for precision in context.scale.precisions:
-        command += ["--precision", precision]
-    if context.scale.size:
-        command += ["--size", str(context.scale.size)]
-    if context.scale.compiled and network in context.scale.networks:
-        command += ["--compile"]
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(threads), "TORCHINDUCTOR_COMPILE_THREADS": str(threads),
-    }  # fmt: skip
-    return subprocess.Popen(  # noqa: S603  (our own module)
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+def _prepare(networks: tuple[str, ...], context: Context) -> Iterator[list[Measurement]]:
+    """Raises StepError naming the networks that could not be made; the others are there."""
+    precisions = context.scale.precisions
+    commands = {
+        network: [*_command(network, context), *_each("--precision", precisions)]
+        for network in networks
+        if not all(is_made(context, network, precision) for precision in precisions)
+    }
+    _run(commands, context)
+    yield []
+
+
+def fill_cache(context: Context) -> Iterator[list[Measurement]]:
+    """Compiles the default networks side by side. Raises StepError naming those that failed."""
+    commands = {
+        network: [*_command(network, context), "--compile"]
+        for network in context.scale.networks
+        if is_made(context, network, COMPILED)
+    }
+    _run(commands, context)
+    yield []
+
+
+def _run(commands: dict[str, list[str]], context: Context) -> None:
+    threads = max(1, available_cores() // max(1, len(commands)))
+    failed = run_side_by_side(commands, context.journal, threads=threads, most=_MOST_SECONDS)
+    if failed:
+        told = "; ".join(f"{network}: {reason}" for network, reason in failed.items())
+        raise StepError(f"{told}; {context.journal.folder}/suite.log has more")
+
+
+def _command(network: str, context: Context) -> list[str]:
+    command = ["benchmarks.gpu.prepare", network, "--device", context.device]
+    command += ["--repository", str(context.repository)]
+    return [*command, *(["--size", str(context.scale.size)] if context.scale.size else [])]
+
+
+def _each(option: str, values: tuple[str, ...]) -> list[str]:
+    return [word for value in values for word in (option, value)]
 
 
 @click.command()
 @click.argument("network")
 @click.option("--repository", type=click.Path(path_type=Path), required=True)
 @click.option("--device", default="cuda")
-@click.option("--precision", "precisions", multiple=True, default=("fp16",))
+@click.option("--precision", "precisions", multiple=True)
 @click.option("--size", type=int, default=None)
-@click.option("--threads", type=int, default=1)
 @click.option("--compile", "compiles", is_flag=True)
 def main(
     network: str,
@@ -93,30 +94,39 @@ def main(
     device: str,
     precisions: tuple[Precision, ...],
     size: int | None,
-    threads: int,
     compiles: bool,
 ) -> None:
     """Export NETWORK with untrained weights, as what PyTorch opens."""
-    import torch
+    if compiles:
+        _compile(repository / artifact_name(network, COMPILED), device)
+    else:
+        spec = InputSpec(size=size, resize=size) if size else None
+        _export(network, repository, device, precisions, spec)
 
+
+def _export(
+    network: str,
+    repository: Path,
+    device: str,
+    precisions: tuple[Precision, ...],
+    spec: InputSpec | None,
+) -> None:
     from exporters.export import export
     from exporters.formats import Recipe
     from exporters.source import Source
     from models import load
 
-    torch.set_num_threads(threads)
-    spec = InputSpec(size=size, resize=size) if size else None
-    loaded = load(network, "untrained", input_spec=spec)
-    source = Source(loaded, network, report=click.echo)
+    source = Source(load(network, "untrained", input_spec=spec), network, report=click.echo)
     recipe = Recipe("model.safetensors", ("torch",), rewrites=(), devices=(device,))
     for precision in precisions:
-        artifact = export(
-            source, artifact_name=network, format="torch", precision=precision,
-            repository=repository, recipes=(recipe,),
-        )  # fmt: skip
-        click.echo(f"made {artifact.manifest.id}")
-    if compiles and COMPILED in precisions:
-        _compile(repository / artifact_name(network, COMPILED), device)
+        export(
+            source,
+            artifact_name=network,
+            format="torch",
+            precision=precision,
+            repository=repository,
+            recipes=(recipe,),
+        )
 
 
 def _compile(directory: Path, device: str) -> None:
@@ -124,9 +134,7 @@ def _compile(directory: Path, device: str) -> None:
     from inference.artifact import read_artifact
     from inference.open_engine import open_engine
 
-    open_engine(
-        read_artifact(directory), runtime="torch-compiled", device=device, threads=1
-    ).close()
+    open_engine(read_artifact(directory), runtime="torch-compiled", device=device).close()
 
 
 if __name__ == "__main__":

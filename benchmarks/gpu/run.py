@@ -29,7 +29,8 @@ def run(
     A step that has begun may go on to its next measurement, so both can be passed by one.
     """
     ended: list[Entry] = []
-    started, stage_started = clock(), {}
+    started = clock()
+    stage_started: dict[str, float] = {}
     for step in steps:
         if context.journal.finished(step.stage, step.name):
             continue
