@@ -15,6 +15,8 @@ from benchmarks.bench_messages import (
     Visited,
     VisitRequest,
 )
+from benchmarks.loadgen_drive import drive
+from benchmarks.loadgen_settings import LoadgenAnswer, LoadgenRequest
 from inference.artifact import read_artifact
 from inference.choice import choose
 from inference.engine import Engine, Pixels
@@ -38,6 +40,7 @@ class Held:
     def __init__(self) -> None:
         self._engines: list[Engine] = []
         self._device = "cpu"
+        self._pictures: Pixels = np.zeros((0, 0, 0, 3), np.uint8)
         self._inputs: list[dict[int, Callable[[], Pixels]]] = []
 
     def open(self, request: OpenRequest) -> Opened:
@@ -53,7 +56,7 @@ class Held:
         finally:
             answered = time.perf_counter()
             first.close()
-        self._device = request.device
+        self._device, self._pictures = request.device, pictures
         self._engines = [
             open_proved(artifact, choice, threads=request.threads) for _ in range(request.instances)
         ]
@@ -109,6 +112,10 @@ class Held:
         parts = [pictures[start : start + size] for start in range(0, len(pictures), size)]
         top1 = [int(index) for part in parts for index in engine.infer(part).argmax(axis=1)]
         return Classified(top1)
+
+    def drive(self, request: LoadgenRequest) -> LoadgenAnswer:
+        """Raises what the engine raises, RuntimeMissingError where LoadGen is not installed."""
+        return drive(self._engines, self._pictures, request)
 
     def close(self) -> None:
         """Free what the engines hold."""

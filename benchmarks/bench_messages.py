@@ -3,6 +3,7 @@ each request, a line for each answer."""
 
 from dataclasses import dataclass
 
+from benchmarks.loadgen_settings import LoadgenAnswer, LoadgenRequest
 from measuring.activity import Activity
 
 
@@ -88,6 +89,7 @@ class Request:
     open: OpenRequest | None = None
     visit: VisitRequest | None = None
     classify: ClassifyRequest | None = None
+    loadgen: LoadgenRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -97,4 +99,5 @@ class Answer:
     opened: Opened | None = None
     visited: Visited | None = None
     classified: Classified | None = None
+    loadgen: LoadgenAnswer | None = None
     failed: str | None = None

@@ -39,7 +39,7 @@ class Effort:
 
 
 FULL = Effort(blocks=30, seconds=3.0, rounds=3, percentile="p90")
-QUICK = Effort(blocks=20, seconds=0.4, rounds=1, percentile="p50", budget=110.0)
+QUICK = Effort(blocks=20, seconds=0.8, rounds=1, percentile="p50", budget=110.0)
 
 
 @dataclass(frozen=True)

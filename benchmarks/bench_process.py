@@ -49,16 +49,16 @@ class EngineProcess:
             start_new_session=True,  # an interrupt at the terminal is for us; we end it
         )
 
-    def ask(self, request: Request) -> Answer:
-        """Raises CandidateError for an answer that is a failure, and for none."""
+    def ask(self, request: Request, *, longest: float = LONGEST) -> Answer:
+        """Raises CandidateError for a failure, and for no answer within `longest` seconds."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None  # noqa: S101  both are pipes
         assert stdout is not None  # noqa: S101
         try:
             stdin.write(_REQUEST.dump_json(request) + b"\n")
             stdin.flush()
-            if not select.select([stdout], [], [], LONGEST)[0]:
-                raise CandidateError(f"no answer within {LONGEST:.0f} s")
+            if not select.select([stdout], [], [], longest)[0]:
+                raise CandidateError(f"no answer within {longest:.0f} s")
             answer = _ANSWER.validate_json(stdout.readline())
         except (OSError, ValidationError) as error:
             raise CandidateError(self._end()) from error

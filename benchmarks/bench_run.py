@@ -61,7 +61,7 @@ def run_plan(journal_path: Path, watcher: Watcher, labelled: Labelled | None = N
     journal = read_journal(journal_path)
     plan = journal.plan
     with tempfile.TemporaryDirectory() as folder:
-        pictures = _pictures(plan, Path(folder))
+        pictures = write_pictures(plan, Path(folder))
         for number in range(plan.effort.rounds):
             if journal.blocks and _all_done(journal, number):
                 continue
@@ -209,7 +209,7 @@ def _throttle_reasons() -> int:
     return reasons
 
 
-def _pictures(plan: Plan, folder: Path) -> dict[str, Path]:
+def write_pictures(plan: Plan, folder: Path) -> dict[str, Path]:
     """Random pictures of the size of each artifact, by its id; those of one size are shared."""
     files: dict[str, Path] = {}
     for candidate in plan.candidates:

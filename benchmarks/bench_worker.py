@@ -35,6 +35,8 @@ def _answer(held: Held, request: Request) -> Answer:
             return Answer(visited=held.visit(request.visit))
         if request.classify:
             return Answer(classified=held.classify(request.classify))
+        if request.loadgen:
+            return Answer(loadgen=held.drive(request.loadgen))
     except StrideError as error:
         return Answer(failed=str(error))
     return Answer(failed="a request for nothing")

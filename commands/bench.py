@@ -1,12 +1,13 @@
 """`stride bench`: which artifact, runtime, shape and batch size answers how fast here."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from commands import options
+from commands import bench_loadgen, options
 from measuring.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ def _numbers(
     if wrong := [part for part in parts if not part.isdecimal()]:
         raise InputError(f"{option.opts[0]} {value!r}: {wrong[0]!r} is no number; expected 1,2,4")
     return tuple(int(part) for part in parts)
+
+
+def _loadgen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(bench_loadgen.OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command(short_help="Time artifacts against one another on this machine.")
@@ -71,6 +78,7 @@ def _numbers(
     show_default=True,
     help="Folder for records and journals.",
 )
+@_loadgen_options
 @options.repository
 @options.profiles
 @options.as_json
@@ -87,6 +95,7 @@ def command(artifacts: tuple[str, ...], **values: Any) -> int:
     stride bench --quick
     stride bench fasternet_t0 --runtime onnxruntime,openvino --instances 1,2 --threads 1
     stride bench --images photos/ --percentile p99
+    stride bench fasternet_t0 --runtime openvino --loadgen
     """
     from benchmarks.bench import begin, carry_out, find_journal
     from benchmarks.bench_labelled import labelled_pictures
@@ -94,6 +103,9 @@ def command(artifacts: tuple[str, ...], **values: Any) -> int:
     from commands.bench_tables import document, print_left_out, print_result
     from commands.output import print_json
 
+    if values["loadgen"] or values["loadgen_full"]:
+        chosen = _chosen(values["repository"], artifacts)
+        return bench_loadgen.drive(chosen, _sweep(values), values)
     labelled = None if values["images"] is None else labelled_pictures(values["images"])
     if values["resume"] is not None:
         _refuse_besides_resume(artifacts, values)

@@ -38,8 +38,8 @@ class Bar:
 
 
 @contextmanager
-def watching(run: str) -> Iterator[Bar]:
-    """Tells how to resume when the run does not come to its end."""
+def bar() -> Iterator[Progress]:
+    """Drawn on a terminal alone."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -48,11 +48,19 @@ def watching(run: str) -> Iterator[Bar]:
         TextColumn("remaining"),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal)
+    with Progress(
+        *columns, console=progress, transient=True, disable=not progress.is_terminal
+    ) as drawn:
+        yield drawn
+
+
+@contextmanager
+def watching(run: str) -> Iterator[Bar]:
+    """Tells how to resume when the run does not come to its end."""
     print_step(f"run: {run}")
     try:
-        with bar:
-            yield Bar(bar)
+        with bar() as drawn:
+            yield Bar(drawn)
     except (KeyboardInterrupt, click.Abort, StrideError):
         print_step(f"what is finished is kept; go on with: stride bench --resume {run}")
         raise
