@@ -1,13 +1,14 @@
 """Every way of running a network, by precision and batch size: on the device alone, and from bytes
 in memory to logits in memory; beside it the least time the device could take."""
 
+import traceback
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.gpu.device import Call, forget_peak, free, peak_memory
+from benchmarks.gpu.device import Call, forget_peak, peak_memory
 from benchmarks.gpu.floor import floor, work
 from benchmarks.gpu.prepare import COMPILED, artifact_name, fill_cache, is_made
-from benchmarks.gpu.step import Context, OutOfTimeError, Step, StepSkippedError
+from benchmarks.gpu.step import Context, OutOfTimeError, Step, StepError, StepSkippedError
 from benchmarks.gpu.timing import Blocks, calling, interleaved, on_host, random_pictures
 from benchmarks.gpu.ways import Way, inferring, names, open_ways
 from inference.artifact import Artifact, read_artifact
@@ -59,17 +60,17 @@ def _time(
     scale = context.scale
     batches = scale.compiled if compiling else scale.batches_of(network, precision)
     wanted = names(context.device, compiling=compiling)
-    ways = open_ways(artifact, context.device, wanted)
-    _prove(artifact, ways)
+    opened = open_ways(artifact, context.device, wanted)
+    wrong = _wrong(artifact, opened)
+    context.journal.log("\n".join(wrong.values()))
+    ways = {name: way for name, way in opened.items() if name not in wrong}
     for done, batch in enumerate(batches):
         if done and context.late():
             raise OutOfTimeError(f"{done} of {len(batches)} batch sizes")
-        if not all(_has(context, network, precision, name, batch) for name in wanted):
+        if not all(_has(context, network, precision, name, batch) for name in ways):
             yield _at(batch, artifact, ways, context)
-    for way in ways.values():
-        way.engine.close()
-    del ways
-    free(context.device)
+    if wrong:
+        raise StepError("; ".join(told.splitlines()[-1] for told in wrong.values()))
 
 
 def _has(context: Context, network: str, precision: str, name: str, batch: int) -> bool:
@@ -78,13 +79,18 @@ def _has(context: Context, network: str, precision: str, name: str, batch: int) 
     )
 
 
-def _prove(artifact: Artifact, ways: dict[str, Way]) -> None:
-    """Nothing is timed that answers wrongly."""
+def _wrong(artifact: Artifact, ways: dict[str, Way]) -> dict[str, str]:
+    """Nothing is timed that answers wrongly or not at all: why each way does, as a traceback."""
     reference, manifest = read_reference(artifact), artifact.manifest
-    for way in ways.values():
-        bound = manifest.variants[0].parity.bound
-        parities = replay(way.engine, reference, bound=bound, precision=manifest.precision)
-        require(parities, what=f"{manifest.id} on {way.engine.name}")
+    bound = manifest.variants[0].parity.bound
+    wrong = {}
+    for name, way in ways.items():
+        try:
+            parities = replay(way.engine, reference, bound=bound, precision=manifest.precision)
+            require(parities, what=f"{manifest.id} on {way.engine.name}")
+        except Exception:  # noqa: BLE001  (a compiler's errors, too: the other ways go on)
+            wrong[name] = f"{name}: {traceback.format_exc()}"
+    return wrong
 
 
 def _at(

@@ -17,6 +17,7 @@ from benchmarks.gpu.side_by_side import run_side_by_side
 from benchmarks.gpu.step import Context, Step, StepError
 from inference.manifest import Precision
 from measuring.cores import available_cores
+from measuring.errors import StrideError
 from measuring.input_spec import InputSpec
 from measuring.record import Measurement
 
@@ -118,15 +119,21 @@ def _export(
 
     source = Source(load(network, "untrained", input_spec=spec), network, report=click.echo)
     recipe = Recipe("model.safetensors", ("torch",), rewrites=(), devices=(device,))
+    failed: list[str] = []
     for precision in precisions:
-        export(
-            source,
-            artifact_name=network,
-            format="torch",
-            precision=precision,
-            repository=repository,
-            recipes=(recipe,),
-        )
+        try:
+            export(
+                source,
+                artifact_name=network,
+                format="torch",
+                precision=precision,
+                repository=repository,
+                recipes=(recipe,),
+            )
+        except StrideError as error:  # the other precisions are worth having
+            failed.append(f"{precision}: {error}")
+    if failed:
+        raise click.ClickException("; ".join(failed))
 
 
 def _compile(directory: Path, device: str) -> None:
