@@ -90,7 +90,7 @@ def plain(data: bytes) -> Pixels:
     image = Image.open(BytesIO(data)).convert("RGB")
     shorter = min(image.size)
     size = (SPEC.resize * image.width // shorter, SPEC.resize * image.height // shorter)
-    left, top = ((side - SPEC.size) // 2 for side in size)
+    left, top = (round((side - SPEC.size) / 2) for side in size)
     resized = image.resize(size, Image.Resampling.BILINEAR)
     return np.array(resized.crop((left, top, left + SPEC.size, top + SPEC.size)))
 

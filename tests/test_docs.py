@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from benchmarks import exports_page, rewrites_page
+from benchmarks import decoding_page, exports_page, rewrites_page
 from benchmarks.pages import between_marks
 from cli import COMMANDS
 from commands.serve import command as serve
@@ -103,6 +103,7 @@ def test_readme_stays_short() -> None:
 def test_pages_of_measured_speeds_are_the_published_records() -> None:
     for made, page in (
         (rewrites_page, "docs/rewrites.md"), (exports_page, "docs/exports.md"),
+        (decoding_page, "docs/decoding.md"),
     ):  # fmt: skip
         text = (ROOT / page).read_text(encoding="utf-8")
         tables = made.tables(read_measurements(made.RECORDS))
