@@ -58,7 +58,7 @@ def application() -> FastAPI:
         image = Image.open(BytesIO(await request.body())).convert("RGB")
         shorter = min(image.size)
         width, height = (spec.resize * side // shorter for side in image.size)
-        left, top = (width - spec.size) // 2, (height - spec.size) // 2
+        left, top = (round((side - spec.size) / 2) for side in (width, height))
         image = image.resize((width, height), Image.Resampling.BILINEAR)
         image = image.crop((left, top, left + spec.size, top + spec.size))
         (logits,) = session.run(["logits"], {"pixels": np.asarray(image)[None]})

@@ -23,6 +23,7 @@ class Canned:
         self.bodies: list[bytes] = []
         self.connections = 0
         self._answers = list(answers)
+        self._writers: list[asyncio.StreamWriter] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -30,7 +31,7 @@ class Canned:
         self.url = f"http://127.0.0.1:{started.result(10)}"
 
     def stop(self) -> None:
-        self._server.close()
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -40,8 +41,15 @@ class Canned:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
+    async def _end(self) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
+            await writer.wait_closed()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.append(writer)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
