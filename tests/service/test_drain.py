@@ -18,13 +18,20 @@ from tests.tiny import write_tiny
 CLIENTS = 16
 
 
-def hammer(service: ServiceProcess, answered: threading.Semaphore) -> Counter[str]:
+REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
+    "v1": ("/v1/classify", {}),
+    "v2": ("/v2/models/tiny/infer", {"Inference-Header-Content-Length": "0"}),
+}
+
+
+def hammer(service: ServiceProcess, answered: threading.Semaphore, protocol: str) -> Counter[str]:
     """Requests on one connection until the service turns us away; what came of each."""
+    path, headers = REQUESTS[protocol]
     client = Client(service.url, connections=1)
     seen: Counter[str] = Counter()
     while True:
         try:
-            reply = client.post("/v1/classify", png())
+            reply = client.request("POST", path, png(), headers)
         except urllib3.exceptions.NewConnectionError:
             seen["refused"] += 1  # nothing was sent: not accepted, not lost
             break
@@ -42,14 +49,21 @@ def hammer(service: ServiceProcess, answered: threading.Semaphore) -> Counter[st
 
 
 @pytest.mark.parametrize(
-    "drain_delay", [pytest.param("0", id="at-once"), pytest.param("0.5", id="after-a-delay")]
+    ("drain_delay", "protocol"),
+    [
+        pytest.param("0", "v1", id="at-once"),
+        pytest.param("0.5", "v1", id="after-a-delay"),
+        pytest.param("0.2", "v2", id="v2"),
+    ],
 )
-def test_sigterm_under_load_loses_no_accepted_request(tmp_path: Path, drain_delay: str) -> None:
+def test_sigterm_under_load_loses_no_accepted_request(
+    tmp_path: Path, drain_delay: str, protocol: str
+) -> None:
     write_tiny(tmp_path)
     service = ServiceProcess(tmp_path, "--drain-delay", drain_delay).wait_until_ready()
     answered = threading.Semaphore(0)
     with ThreadPoolExecutor(CLIENTS) as pool:
-        clients = [pool.submit(hammer, service, answered) for _ in range(CLIENTS)]
+        clients = [pool.submit(hammer, service, answered, protocol) for _ in range(CLIENTS)]
         for _ in range(5 * CLIENTS):
             answered.acquire()
         service.terminate()

@@ -1,13 +1,15 @@
 """API keys as a client meets them, on a real process."""
 
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.service.client import png
-from tests.service.process import ServiceProcess
+from tests.service.process import STRIDE, ServiceProcess
 from tests.service.test_watch import wait_for
 from tests.tiny import write_tiny
 
@@ -92,6 +94,41 @@ def test_log_names_the_key_and_metrics_do_not(service: ServiceProcess) -> None:
     assert 'stride_requests_total{model="tiny-onnx-fp32",outcome="ok"}' in text
 
 
+@pytest.mark.parametrize(("key", "code"), [(KEY, 0), ("", 2), ("no-secret-of-theirs", 2)])
+def test_stride_classify_sends_the_key_of_its_environment(
+    service: ServiceProcess, tmp_path: Path, key: str, code: int
+) -> None:
+    (tmp_path / "picture.png").write_bytes(png())
+    done = subprocess.run(
+        [STRIDE, "classify", tmp_path / "picture.png", "--url", service.url],
+        capture_output=True, text=True, timeout=60, env=os.environ | {"STRIDE_API_KEY": key},
+        check=False,
+    )  # fmt: skip
+
+    assert done.returncode == code, done.stderr
+    assert ("HTTP 401: this address needs a valid key" in done.stderr) == (code == 2)
+    assert "secret" not in done.stderr
+
+
+def test_admin_token_opens_what_a_key_does_not(tmp_path: Path) -> None:
+    write_tiny(tmp_path)
+    (tmp_path / "keys.toml").write_text(FILE)
+    service = ServiceProcess(
+        tmp_path, "--drain-delay", "0", "--api-keys", str(tmp_path / "keys.toml"),
+        "--model-control", **{"STRIDE_ADMIN_TOKEN": "admin-secret-7f8e9d"},
+    ).wait_until_ready()  # fmt: skip
+    unload = "/v2/repository/models/tiny/unload"
+
+    assert service.client.post(unload, b"").status == 401
+    assert service.client.post(unload, b"", X_API_Key=KEY).status == 401
+    assert service.client.post("/v1/classify", png(), X_API_Key=KEY).status == 200
+    admin = {"Authorization": "Bearer admin-secret-7f8e9d"}
+    assert service.client.request("POST", "/v1/classify", png(), admin).status == 200
+    assert service.client.request("POST", unload, b"", admin).status == 200
+    assert service.stop() == 0, service.text
+    assert "secret" not in service.text
+
+
 def test_sighup_takes_up_new_keys(tmp_path: Path) -> None:
     write_tiny(tmp_path)
     keys = tmp_path / "keys.toml"
@@ -111,10 +148,6 @@ def test_sighup_takes_up_new_keys(tmp_path: Path) -> None:
 
 
 def test_service_does_not_start_with_keys_that_cannot_be_read(tmp_path: Path) -> None:
-    import subprocess
-
-    from tests.service.process import STRIDE
-
     write_tiny(tmp_path)
     (tmp_path / "keys.toml").write_text('[mobile]\nkey = "short-secret"')
     done = subprocess.run(
