@@ -17,6 +17,8 @@ from service.v2.answers import IndexEntry
 
 INDEX = f"{ROOT}/repository/index"
 CHANGE = f"{ROOT}/repository/models/{{model}}"
+DOCUMENT_BYTES = 1 << 16
+"""Bytes of a body here: it says a word or two."""
 
 _CHANGES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": text}
@@ -95,6 +97,11 @@ async def _document(front: Front, request: Request) -> dict[str, Any]:
     async with front.bodies.body(request, front.deadline(exchange_of(request))) as body:
         if not body:
             return {}
+        if len(body) > DOCUMENT_BYTES:
+            raise BadRequestError(
+                f"the body has {len(body)} bytes, expected a JSON object of at most "
+                f"{DOCUMENT_BYTES}; no files or configurations are taken here"
+            )
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError as error:

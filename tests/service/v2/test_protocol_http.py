@@ -182,6 +182,9 @@ def test_index_of_what_is_ready(client: Client) -> None:
     assert [entry["name"] for entry in index] == [OTHER, ID]
     assert client.post("/v2/repository/index", b'{"ready":1}').status == 400
     assert client.post("/v2/repository/index", b"[]").status == 400
+    long = client.post("/v2/repository/index", b" " * 70000)
+    assert long.status == 400
+    assert "at most 65536" in long.error
 
 
 def test_loading_what_is_not_there_is_404(client: Client) -> None:
