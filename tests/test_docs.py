@@ -3,22 +3,30 @@
 import json
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
 from benchmarks import decoding_page, exports_page, rewrites_page
 from benchmarks.pages import between_marks
 from cli import COMMANDS
 from commands.serve import command as serve
+from measuring.gpu import GpuReading
 from measuring.record import read_measurements
+from service import status, v1
+from service.front import Front
+from service.gpu_metrics import render_gpus
 from service.metrics import OUTCOMES, STAGES, Metrics
 from service.statistics import Statistics
 from service.triton_metrics import render
+from service.v2 import repository, routes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 DOCUMENTS = (
     [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
     + sorted((ROOT / "docs").rglob("*.md"))
@@ -58,6 +66,28 @@ def test_metrics_page_names_every_metric_of_tritons() -> None:
     text = render({"m": Statistics()}, {"m": 0})
     for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE):
         assert f"`{name}`" in METRICS, name
+
+
+def test_metrics_page_names_every_metric_of_gpus() -> None:
+    text = render_gpus([GpuReading("GPU-1", 0.5, 1.0, 1.0, 1.0, 1, 1)])
+    for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE):
+        assert f"`{name}`" in METRICS, name
+
+
+def test_every_address_is_listed() -> None:
+    """/v2's in docs/protocol.md, where a model's name stands for it; the others in the README."""
+    front = Front(*[cast(Any, None)] * 5)
+    metrics = Metrics(CollectorRegistry())
+    routers = (
+        v1.routes(front), status.routes(front, metrics), routes.routes(front, ""),
+        repository.routes(front, None),
+    )  # fmt: skip
+    told = {path for page in (README, PROTOCOL) for path in re.findall(r"/[\w/.{}]+", page)}
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.include_in_schema:
+                path = route.path.replace("{model}", "NAME").replace("/versions/{version}", "")
+                assert {path, path.replace("NAME", "{id}")} & told, route.path
 
 
 def test_metrics_page_names_nothing_that_does_not_exist() -> None:
