@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -80,6 +81,34 @@ def test_a_deadline_that_passes_in_the_engine_is_503_and_counts_as_expired(
     assert f'nv_inference_request_failure{{model="{ID}",version="1",reason="REJECTED"}} 1' in text
 
 
+def test_priority_two_waits_behind_what_came_later(serve: Callable[..., LocalService]) -> None:
+    engine = FakeEngine(held=True)
+    service = serve(engine)
+
+    def ask(value: int, priority: int) -> int:
+        document = {
+            "inputs": [binary_tensor(picture(value))], "parameters": {"priority": priority},
+        }  # fmt: skip
+        body, length = whole_body(document, picture(value).tobytes())
+        return service.client.post(INFER, body, Inference_Header_Content_Length=str(length)).status
+
+    with ThreadPoolExecutor(3) as pool:
+        replies = []
+        for number, (value, priority) in enumerate(((1, 0), (2, 2), (3, 1)), 1):
+            replies.append(pool.submit(ask, value, priority))
+            wait_for_pending(service, number)
+        engine.let_go()
+        assert [reply.result() for reply in replies] == [200, 200, 200]
+    assert engine.seen == [1, 3, 2]
+
+
+def wait_for_pending(service: LocalService, count: int) -> None:
+    deadline = time.monotonic() + 10
+    while service.pending() != count:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_a_client_that_goes_away_is_withdrawn(serve: Callable[..., LocalService]) -> None:
     engine = FakeEngine(held=True)
     service = serve(engine)
@@ -93,9 +122,6 @@ def test_a_client_that_goes_away_is_withdrawn(serve: Callable[..., LocalService]
         asyncio.run(engine.running())
         text = service.client.get("/metrics").data.decode()
         assert f'nv_inference_pending_request_count{{model="{ID}",version="1"}} 1' in text
-    deadline = time.monotonic() + 10
-    while service.pending():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for_pending(service, 0)
     text = service.client.get("/metrics").data.decode()
     assert f'nv_inference_request_failure{{model="{ID}",version="1",reason="CANCELED"}} 1' in text

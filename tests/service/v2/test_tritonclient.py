@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tritonclient.http as triton
+from gevent.monkey import is_module_patched
 from tritonclient.utils import InferenceServerException
 
 from tests.service.client import png
@@ -27,6 +28,11 @@ NOT_OFFERED: list[Any] = [
     pytest.param(lambda c: c.get_cuda_shared_memory_status(), id="cuda-memory"),
     pytest.param(lambda c: c.unregister_cuda_shared_memory("r"), id="unregister-cuda-memory"),
 ]
+
+
+def test_the_client_leaves_this_process_as_it_was() -> None:
+    """It brings gevent along, which can put its own sockets and threads in Python's place."""
+    assert not any(map(is_module_patched, ("socket", "threading", "select", "time", "ssl")))
 
 
 @pytest.fixture
