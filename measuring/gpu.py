@@ -108,20 +108,6 @@ def gpu_readings() -> tuple[GpuReading, ...]:
         return ()
 
 
-def gpu_energy() -> float | None:
-    """Joules that the first of `gpus()` has used since its driver was loaded; None where it cannot
-    be asked. The difference of two readings is what was used between them."""
-    try:
-        with _library() as nvml:
-            handles = _handles(nvml)
-            if not handles:
-                return None
-            read = _told(nvml, lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handles[0]))
-            return None if read is None else read / _MILLIJOULES_PER_JOULE
-    except MissingError:
-        return None
-
-
 @contextmanager
 def _library() -> Iterator[Any]:
     """NVML opened, or None without a driver; MissingError when the package is not installed."""

@@ -10,7 +10,7 @@ from benchmarks.gpu.prepare import COMPILED
 from benchmarks.gpu.step import Context, Step, StepSkippedError
 from benchmarks.gpu.timing import calling, random_pictures
 from benchmarks.gpu.ways import inferring, names, open_ways
-from measuring.gpu import gpu_energy, gpu_states
+from measuring.gpu import gpu_energies, gpu_states
 from measuring.latencies import latencies
 from measuring.machine import fingerprint
 from measuring.record import Measurement, Scalar, now
@@ -36,7 +36,7 @@ def steps(context: Context) -> list[Step]:
 def _measure(
     network: str, precision: str, batch: int, context: Context
 ) -> Iterator[list[Measurement]]:
-    if gpu_energy() is None:
+    if not gpu_energies() or gpu_energies()[0] is None:
         raise StepSkippedError("this GPU does not tell the energy it has used")
     artifact = open_artifact(context, network, precision)
     ways = open_ways(artifact, context.device, names(context.device, compiling=False))
@@ -61,11 +61,16 @@ def burnt(call: Callable[[], object], least: float, *, device: str) -> tuple[int
     for _ in range(_CALLS):
         call()
     synchronise(device)
-    before, started, calls = gpu_energy() or 0.0, time.perf_counter(), 0
+    before, started, calls = _joules(), time.perf_counter(), 0
     while time.perf_counter() - started < least:
         for _ in range(_CALLS):
             call()
         synchronise(device)
         calls += _CALLS
     seconds = time.perf_counter() - started
-    return calls, seconds, (gpu_energy() or 0.0) - before
+    return calls, seconds, _joules() - before
+
+
+def _joules() -> float:
+    """Of the first GPU, which CUDA computes on unless told otherwise."""
+    return gpu_energies()[0] or 0.0

@@ -13,7 +13,6 @@ INSTALLED = importlib.util.find_spec("pynvml") is not None
 def test_gpus_without_the_package_are_unknown() -> None:
     assert gpus() is None
     assert gpu_states() == ()
-    assert gpu_energy() is None
     assert gpu_at("0000:1b:00.0") is None
 
 
@@ -77,19 +76,3 @@ def test_gpu_readings_are_in_watts_joules_and_bytes(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
     assert gpu_readings() == (GpuReading("GPU-1", 0.25, 123.456, None, 5.0, 1 << 34, 1 << 30),)
-
-
-def test_gpu_energy_is_the_first_ones_in_joules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a fake of NVML, since a real one needs a driver."""
-    nvml = SimpleNamespace(
-        NVMLError=OSError,
-        nvmlInit=lambda: None,
-        nvmlShutdown=lambda: None,
-        nvmlDeviceGetCount=lambda: 2,
-        nvmlDeviceGetHandleByIndex=lambda index: ("first", "second")[index],
-        nvmlDeviceGetTotalEnergyConsumption={"first": 2500, "second": 1}.__getitem__,
-    )
-    monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    assert gpu_energy() == 2.5
-    nvml.nvmlDeviceGetCount = lambda: 0
-    assert gpu_energy() is None
