@@ -11,7 +11,6 @@ from measuring.errors import MissingError
 _HERTZ_PER_MEGAHERTZ = 1e6
 _MILLIWATTS_PER_WATT = 1e3
 _MILLIJOULES_PER_JOULE = 1e3
-_MILLIJOULES_PER_JOULE = 1e3
 
 
 @dataclass(frozen=True)
