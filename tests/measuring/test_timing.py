@@ -1,30 +1,12 @@
 import gc
 from collections import Counter
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from measuring.errors import InputError
 from measuring.timing import Schedule, interleave
-
-
-class Clock:
-    """Time that passes only when a call takes some."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.calls: list[str] = []
-
-    def read(self) -> float:
-        return self.now
-
-    def taking(self, name: str, seconds: float) -> Callable[[], None]:
-        def call() -> None:
-            self.calls.append(name)
-            self.now += seconds
-
-        return call
+from tests.measuring.clock import Clock
 
 
 def test_interleave_keeps_the_seconds_of_every_call() -> None:
