@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from inference.check_pixels import MAX_BATCH, check_pixels
 from inference.engine import Logits, Pixels
 from inference.errors import ArtifactError, RuntimeMissingError
 from inference.manifest import Precision, Variant
+from inference.openvino_parts import last_cache, parts_of, widest_layer
 from inference.placement import Placement
 from inference.ports import FREE, Port, require_pixels_to_logits
 
@@ -42,6 +43,8 @@ OWN_MODEL = 8
 
 # What is not quantised in an int8 file stays float32.
 HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
+# Bytes of a number in a feature map.
+_BYTES: dict[Precision, int] = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}
 _CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16", "int8": "INT8"}
 # What convolutions and products may run in.
 _EXPECTED = {"fp32": {"f32"}, "bf16": {"bf16"}, "fp16": {"f16"}, "int8": {"i8", "u8", "f32"}}
@@ -52,8 +55,8 @@ _NO_ARITHMETIC = {"Const", "Input", "Output", "Reshape"}
 class OpenVinoEngine:
     """One ONNX file, compiled once for each small batch size when it first comes and once with N
     free for the others. A small batch that its threads can share evenly is cut into a part for
-    each: they meet once, at the end, and not after every layer. OpenVINO releases the GIL while
-    it computes and while it compiles."""
+    each: they meet once, at the end, and not after every layer. One whose maps are larger than the
+    cache is cut, too. OpenVINO releases the GIL while it computes and while it compiles."""
 
     def __init__(self, artifact: Artifact, model: Any, properties: dict[str, Any]) -> None:
         """Raises ArtifactError if OpenVINO cannot compile the model, or only in another
@@ -64,7 +67,9 @@ class OpenVinoEngine:
         self._model = model
         self._properties = properties
         self._size = artifact.manifest.input.size
-        self._requests: dict[int | str, tuple[Any, ...]] = {FREE: self._compile(model, parts=1)}
+        self._models: dict[tuple[int | str, int], Any] = {(FREE, 1): self._compile(model, 1)}
+        free = self._models[FREE, 1].create_infer_request()
+        self._requests: dict[int | str, tuple[Any, ...]] = {FREE: (free,)}
 
     def infer(self, pixels: Pixels) -> Logits:
         check_pixels(pixels, size=self._size, max_batch=self.max_batch)
@@ -84,31 +89,49 @@ class OpenVinoEngine:
 
     def compiled(self) -> tuple[Any, ...]:
         """OpenVINO's compiled models, the one with N free first."""
-        return tuple(requests[0].get_compiled_model() for requests in self._requests.values())
+        return tuple(self._models.values())
 
     def close(self) -> None:
         self._requests.clear()
+        self._models.clear()
         self._model = None
 
     def _requests_for(self, batch: int) -> tuple[Any, ...]:
         key = batch if batch <= OWN_MODEL else FREE
         if key not in self._requests:
             threads: int = self._properties["INFERENCE_NUM_THREADS"]
-            parts = threads if batch % threads == 0 else 1
-            model = self._model.clone()
-            model.reshape([batch // parts, self._size, self._size, 3])
-            self._requests[key] = self._compile(model, parts)
+            parts = parts_of(batch, threads=threads, widest=self._widest, cache=last_cache())
+            streams = threads if parts % threads == 0 else 1
+            model = self._model_for(batch // parts, streams)
+            self._requests[key] = tuple(model.create_infer_request() for _ in range(parts))
         return self._requests[key]
 
-    def _compile(self, model: Any, parts: int) -> tuple[Any, ...]:
-        """A request for each part of a batch, each on its share of the threads."""
+    def _model_for(self, batch: int, streams: int) -> Any:
+        """What takes `batch` pictures, as many times at once as there are streams; batches whose
+        parts are equal share it."""
+        if (batch, streams) not in self._models:
+            self._models[batch, streams] = self._compile(self._resized(batch), streams)
+        return self._models[batch, streams]
+
+    def _resized(self, batch: int) -> Any:
+        model = self._model.clone()
+        model.reshape([batch, self._size, self._size, 3])
+        return model
+
+    @cached_property
+    def _widest(self) -> int:
+        """Bytes a picture of the widest layer's maps."""
+        return widest_layer(self._resized(1), _BYTES[self._artifact.manifest.precision])
+
+    def _compile(self, model: Any, streams: int) -> Any:
+        """The threads are shared among the streams."""
         try:
-            properties = self._properties | {"NUM_STREAMS": parts}
+            properties = self._properties | {"NUM_STREAMS": streams}
             compiled = _core().compile_model(model, "CPU", properties)
         except RuntimeError as error:
             raise _refused(self._artifact, error) from error
         require_precision(self._artifact, executed(compiled))
-        return tuple(compiled.create_infer_request() for _ in range(parts))
+        return compiled
 
 
 def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> OpenVinoEngine:
