@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.gpu.step import Context, Step, StepError, StepSkippedError
+from cli import COMMANDS
 from measuring.record import Measurement
 
 ROOT = Path(__file__).parent.parent.parent
@@ -15,15 +16,16 @@ _MOST_SECONDS = 120
 
 def steps() -> list[Step]:
     """Operators by their own benchmark."""
-    return [Step("operators", "stride operators", partial(_command, "operators"))]
+    return [Step("operators", "stride operators", partial(_command, "operators"), gpu=True)]
 
 
 def _command(name: str, context: Context) -> Iterator[list[Measurement]]:
     """Raises StepSkippedError where there is no such command yet, StepError where it fails."""
-    if not (ROOT / "commands" / f"{name}.py").is_file():
+    if name not in COMMANDS:
         raise StepSkippedError(f"there is no command stride {name}")
     command = [sys.executable, "-c", "import cli; cli.main()", name, "--quick"]
-    command += ["--device", context.device]
+    records = context.journal.folder.resolve() / f"{name}.jsonl"
+    command += ["--device", context.device, "--output", str(records)]
     done = subprocess.run(  # noqa: S603  (our own command)
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
     )

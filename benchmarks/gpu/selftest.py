@@ -70,6 +70,7 @@ def _pytest(context: Context) -> Iterator[list[Measurement]]:
     if not report.is_file():
         raise StepError(f"pytest gave no report: {_last_line(done.stdout + done.stderr)}")
     counts = counted(report)
+    report.unlink()
     yield [_record({"test": "pytest -m gpu", **counts}, counts["seconds"])]
     if counts["failed"]:
         raise StepError(f"{counts['failed']} of {counts['tests']} tests failed: {counts['first']}")

@@ -10,7 +10,7 @@ from benchmarks.gpu.kernels import summarised
 from benchmarks.gpu.selftest import counted
 from measuring.latencies import latencies
 from measuring.machine import fingerprint
-from measuring.record import Measurement
+from measuring.record import Measurement, Scalar
 
 
 def test_trace_is_summed_by_kernel() -> None:
@@ -62,7 +62,7 @@ def test_floor_is_the_longer_of_two_times(tmp_path: Path) -> None:
     todo = Work(operations=100, bytes=100)
     assert floor(todo, journal, device="cuda", precision="fp16") is None
     for kind, rate in (("copy", 10.0), ("fp16", 50.0), ("fp32", 2.0)):
-        settings = {"device": "cuda", "kind": kind, "per_second": rate}
+        settings: dict[str, Scalar] = {"device": "cuda", "kind": kind, "per_second": rate}
         taken = latencies([1.0])
         journal.add([Measurement("gpu-peaks", settings, taken, fingerprint(), "2026-11-24")])
     half = floor(todo, journal, device="cuda", precision="fp16")
