@@ -137,8 +137,15 @@ async def image_bytes(request: Request, body: bytes) -> bytes:
     return body
 
 
+class _FormParser(MultiPartParser):
+    """Keeps its files in memory, where the body is already and has its bound: Starlette writes
+    those over 1 MiB to a disk, which may be slow, full or read-only, and remembers pictures."""
+
+    spool_max_size = 1 << 40
+
+
 async def _multipart_file(request: Request, body: bytes) -> bytes:
-    parser = MultiPartParser(request.headers, _once(body), max_files=1, max_fields=8)
+    parser = _FormParser(request.headers, _once(body), max_files=1, max_fields=8)
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
