@@ -52,4 +52,5 @@ def _graph(node: onnx.NodeProto, given: Port, made: Port, right: NDArray[Any]) -
     model: onnx.ModelProto = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
-    return model.SerializeToString()
+    data: bytes = model.SerializeToString()
+    return data
