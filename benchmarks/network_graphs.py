@@ -75,7 +75,9 @@ def network_graph(
     published = name.partition(" ")[0]
     spec = input_spec(published)
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"{_slug(name)}-{runtime}-{_versions()}.onnx"
+    # Only shuffles are taken out differently for different runtimes.
+    made_for = runtime if name.startswith("shufflenet") else "any"
+    kept = folder / f"{_slug(name)}-{made_for}-{_versions()}.onnx"
     if not kept.exists():
         network = settled(build or (lambda: create(published)), spec.size)
         chain = rewrite(pixels_in(network, spec), REWRITES[runtime]).chain
