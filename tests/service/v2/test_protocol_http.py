@@ -82,7 +82,7 @@ def test_an_answer_tells_its_stages_and_its_id(client: Client) -> None:
     stages = [part.split(";")[0] for part in reply.headers["server-timing"].split(", ")]
     assert stages == ["receive", "queue", "inference", "respond", "total"]
     files = (png(1), png(2))
-    image = {"name": "image", "datatype": "BYTES", "shape": [2]}
+    image: dict[str, Any] = {"name": "image", "datatype": "BYTES", "shape": [2]}
     raw = elements(*files)
     image["parameters"] = {"binary_data_size": len(raw)}
     timing = infer(client, {"inputs": [image]}, raw).headers["server-timing"]

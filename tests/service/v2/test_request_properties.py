@@ -85,13 +85,13 @@ def read(body: bytes, length: int | None) -> InferRequest | None:
 LENGTHS = st.none() | st.integers(0, 2000) | st.integers(0, 2**64)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400), LENGTHS)
 def test_any_bytes_end_in_a_request_or_an_error(body: bytes, length: int | None) -> None:
     read(body, length)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(DOCUMENTS | VALUES, st.binary(max_size=200), st.booleans())
 def test_any_document_ends_in_a_request_or_an_error(document: Any, raw: bytes, told: bool) -> None:
     body, length = whole_body(document, raw)
