@@ -18,6 +18,7 @@ from service.deadlines import Deadlines
 from service.fairness import Share
 from service.forecast import seconds_to_answer
 from service.health import Probe
+from service.give_way import give_way
 from service.instance import Instance
 from service.job import Batch, Job
 from service.lanes import Lanes
@@ -175,6 +176,7 @@ class Batcher:
     # What instances do in their threads:
 
     def _serve(self, me: Instance) -> None:
+        give_way()
         while (batch := self._queue.take(me)) is not None:
             if batch.slices:
                 me.run(batch)
