@@ -9,6 +9,7 @@ Labels come from what is loaded, never from a request: an unknown model counts a
 """
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -71,6 +72,9 @@ class Metrics:
             ("model",),
             registry=registry,
         )
+        # Looking a series up costs more than counting on it.
+        self._requests_of = cache(self._requests.labels)
+        self._images_of = cache(self._images.labels)
         self._engine = Gauge(
             "stride_engine_info",
             "What runs a model; always 1.",
@@ -91,11 +95,11 @@ class Metrics:
 
     def batch(self, model: str, images: int) -> None:
         self._batch.observe(images, model)
-        self._images.labels(model).inc(images)
+        self._images_of(model).inc(images)
 
     def stage(self, model: str, stage: str, seconds: float) -> None:
         self._stage.observe(seconds, model, stage)
 
     def request(self, model: str, protocol: str, outcome: str, seconds: float) -> None:
         self._request.observe(seconds, model, protocol, outcome)
-        self._requests.labels(model, outcome).inc()
+        self._requests_of(model, outcome).inc()

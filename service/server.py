@@ -120,6 +120,7 @@ async def _serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks for the client's address
         backlog=BACKLOG,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
