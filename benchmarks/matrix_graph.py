@@ -26,12 +26,12 @@ def matrix_product(right: NDArray[Any]) -> bytes:
     )
 
 
-def pointwise_product(weights: NDArray[np.float32], side: int) -> bytes:
-    """The same product as a convolution of `x` (1, K, side, side) with weights (N, K, 1, 1): with
-    the layout of its own choice a runtime is often nearer to the peak."""
-    outer, inner, *_ = weights.shape
+def convolution(weights: NDArray[np.float32], side: int) -> bytes:
+    """A product as a convolution of `x` (1, K, side, side) with weights (N, K, k, k): with the
+    layout of its own choice a runtime is often nearer to the peak."""
+    outer, inner, kernel, _ = weights.shape
     return _graph(
-        helper.make_node("Conv", ["x", "right"], ["y"]),
+        helper.make_node("Conv", ["x", "right"], ["y"], pads=[kernel // 2] * 4),
         (TensorProto.FLOAT, [1, inner, side, side]),
         (TensorProto.FLOAT, [1, outer, side, side]),
         weights,

@@ -4,15 +4,17 @@ per second from each level of memory. The roofs that achieved rates are held aga
 A roof is what was reached, not what a data sheet says: the fastest call of the fastest library.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.matrix_graph import matrix_product, pointwise_product
+from benchmarks.matrix_graph import convolution, matrix_product
+from benchmarks.pieces import measured_piece
 from benchmarks.run_graph import available, run_graph
 from measuring.latencies import latencies
 from measuring.machine import Machine
@@ -23,8 +25,8 @@ Call = Callable[[], object]
 
 NAME = "peak"
 SIDE = 1024  # of the square matrices: 1.07 billion multiply-accumulates
-CHANNELS, MAP = 256, 28  # of the convolution that is such a product
-CONV_MACS = CHANNELS * CHANNELS * MAP * MAP
+CHANNELS = 256
+CONVOLUTIONS = ((1, 28), (3, 14))  # kernel, and side of a map of 256 channels
 SIZES = tuple(1024 * kibibytes for kibibytes in (64, 256, 512, 2048, 8192, 65_536, 262_144))
 LEAST_BYTES = 100_000_000  # moved by one timed call, so that starting it does not count
 
@@ -97,10 +99,9 @@ def _products(threads: int) -> dict[Key, Call]:
     floats = matrix_product(right)
     for runtime in available():
         calls[_product(runtime, "fp32")] = run_graph(runtime, floats, left, threads=threads)
-        weights = rng.standard_normal((CHANNELS, CHANNELS, 1, 1), np.float32)
-        maps = rng.standard_normal((1, CHANNELS, MAP, MAP), np.float32)
-        key = _key(what="gemm", library=f"{runtime} convolution", precision="fp32", macs=CONV_MACS)
-        calls[key] = run_graph(runtime, pointwise_product(weights, MAP), maps, threads=threads)
+        for kernel, side in CONVOLUTIONS:
+            key, call = _convolution(runtime, kernel, side, threads)
+            calls[key] = call
     unsigned = rng.integers(0, 255, (SIDE, SIDE), np.uint8)
     integers = matrix_product(small[1].numpy())
     calls[_product("onnxruntime", "int8")] = run_graph(
@@ -111,6 +112,16 @@ def _products(threads: int) -> dict[Key, Call]:
             "openvino", floats, left, threads=threads, precision="bf16"
         )
     return calls
+
+
+def _convolution(runtime: str, kernel: int, side: int, threads: int) -> tuple[Key, Call]:
+    rng = np.random.Generator(np.random.PCG64(0))
+    weights = rng.standard_normal((CHANNELS, CHANNELS, kernel, kernel), np.float32)
+    maps = rng.standard_normal((1, CHANNELS, side, side), np.float32)
+    library = f"{runtime}, {kernel}x{kernel} convolution"
+    macs = weights.size * side * side
+    key = _key(what="gemm", library=library, precision="fp32", macs=macs)
+    return key, run_graph(runtime, convolution(weights, side), maps, threads=threads)
 
 
 def _product(library: str, precision: str) -> Key:
@@ -181,6 +192,14 @@ def _torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def peak_records(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Those that are peaks."""
-    return [measured for measured in measurements if measured.name == NAME]
+def kept_peaks(
+    path: Path, threads: int, machine: Machine, *, device: str, quick: bool, fresh: bool
+) -> list[Measurement]:
+    """The peaks that `path` keeps, measured where there are none."""
+    return measured_piece(
+        path,
+        f"peaks, {device}, {threads} threads, {'quick' if quick else 'full'}",
+        lambda: measure_peaks(threads, machine, QUICK if quick else FULL, device=device),
+        machine,
+        fresh=fresh,
+    )

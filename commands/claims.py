@@ -45,8 +45,8 @@ def _weights(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     help="Pictures for claim 17; by default photographs that scikit-image carries.",
 )  # fmt: skip
 @click.option(
-    "--records", type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Judge these records and measure nothing.",
+    "--records", type=click.Path(path_type=Path, dir_okay=False, exists=True), multiple=True,
+    help="Judge the records of this file and measure nothing; repeatable.",
 )  # fmt: skip
 @click.option("--quick", is_flag=True, help="Fewer networks, maps and runs: about four minutes.")
 @click.option("--fresh", is_flag=True, help="Measure again what was measured here before.")
@@ -76,14 +76,14 @@ def command(numbers: tuple[int, ...], as_json: bool, **values: Any) -> None:
 
 
 def _records(
-    claims: "Sequence[Claim]", *, records: Path | None, output: Path, **values: Any
+    claims: "Sequence[Claim]", *, records: tuple[Path, ...], output: Path, **values: Any
 ) -> "Sequence[Measurement]":
     from commands.output import print_step
     from measuring.machine import fingerprint
     from measuring.record import read_measurements
 
-    if records is not None:
-        return read_measurements(records)
+    if records:
+        return [measured for path in records for measured in read_measurements(path)]
     from benchmarks.claims.studies import Study, measure
     from inference.torch_network import require_arithmetic
 

@@ -85,15 +85,7 @@ def _measure(
     machine = fingerprint()
     length = "quick" if quick else "full"
     print_step(f"peaks of {device}, {threads} thread(s)")
-    found = measured_piece(
-        output,
-        f"peaks {device} {threads} {length}",
-        lambda: peaks.measure_peaks(
-            threads, machine, peaks.QUICK if quick else peaks.FULL, device=device
-        ),
-        machine,
-        fresh=fresh,
-    )
+    found = peaks.kept_peaks(output, threads, machine, device=device, quick=quick, fresh=fresh)
     runs = layers.QUICK_RUNS if quick else layers.RUNS
     for name in networks if device == "cpu" else ():
         for runtime in available():

@@ -9,6 +9,7 @@ from measuring.record import Measurement, Scalar
 NETWORK = "claim network"
 MEMORY = "claim memory"
 FIT = "claim fit"
+STAGE = "claim stage"
 CENTRES = "claim filter centres"
 SIMILARITY = "claim similarity"
 

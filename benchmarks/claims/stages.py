@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from benchmarks.claims.evidence import Evidence
+import numpy as np
+
+from benchmarks.claims.evidence import STAGE, Evidence
 from benchmarks.claims.verdict import (
     NOT_MEASURED,
     Finding,
@@ -10,10 +12,15 @@ from benchmarks.claims.verdict import (
     below,
     exactly,
 )
-from benchmarks.roofline import LAYER
+from benchmarks.layer_times import profile
+from benchmarks.layers import QUICK_RUNS, RUNS, partial_shapes
+from benchmarks.network_graphs import input_spec, network_graph, pictures
+from benchmarks.operation_kinds import kind, macs
 from measuring.bootstrap import Interval
-from measuring.record import Measurement
-from models import cost, sketch
+from measuring.latencies import latencies
+from measuring.machine import Machine
+from measuring.record import Measurement, Scalar, now
+from models import cost, create, sketch
 from models.cost import Cost, LayerCost
 
 NETWORK = "fasternet_t0"
@@ -33,10 +40,10 @@ def last_stages(evidence: Evidence) -> list[Finding]:
                   exactly(late / early), 1.0)
         )  # fmt: skip
     runtimes = dict.fromkeys(
-        str(m.settings["runtime"]) for m in evidence.find(LAYER, network=NETWORK)
+        str(m.settings["runtime"]) for m in evidence.find(STAGE, network=NETWORK)
     )
     for runtime in runtimes:
-        records = evidence.find(LAYER, network=NETWORK, runtime=runtime)
+        records = evidence.find(STAGE, network=NETWORK, runtime=runtime)
         early_rate, late_rate = (_rate(records, sides) for sides in (SIDES[:2], SIDES[2:]))
         found.append(
             above(
@@ -67,20 +74,42 @@ def block_bytes(counted: Cost) -> tuple[float, float]:
     return sum(early) / len(early), sum(late) / len(late)
 
 
+def measure_stages(
+    runtime: str, machine: Machine, *, threads: int, quick: bool
+) -> list[Measurement]:
+    """A record for each stage: seconds of its partial and pointwise convolutions in each run."""
+    started = now()
+    size = input_spec(NETWORK).size
+    runs = QUICK_RUNS if quick else RUNS
+    found = profile(
+        runtime, network_graph(NETWORK, runtime), pictures(1, size), threads=threads, runs=runs
+    )
+    partial = partial_shapes(create(NETWORK))
+    records = []
+    for side in SIDES:
+        some = [
+            each for each in found
+            if kind(each, partial) in _IN_BLOCKS and each.output[-2:] == (side, side)
+        ]  # fmt: skip
+        settings: dict[str, Scalar] = {
+            "network": NETWORK, "runtime": runtime, "device": "cpu", "threads": threads,
+            "side": side, "macs": sum(map(macs, some)), "bytes": sum(each.moved for each in some),
+        }  # fmt: skip
+        seconds = np.sum([each.seconds for each in some], axis=0).tolist()
+        records.append(Measurement(STAGE, settings, latencies(seconds), machine, started))
+    return records
+
+
 def _rate(records: Sequence[Measurement], sides: Sequence[int]) -> Interval | None:
     """Multiply-accumulates per second, by the middle half of the runs."""
-    some = [
-        m for m in records
-        if m.settings["kind"] in _IN_BLOCKS
-        and any(str(m.settings["shape"]).endswith(f"x{side}x{side}") for side in sides)
-    ]  # fmt: skip
+    some = [m for m in records if m.settings["side"] in sides]
     if not some:
         return None
-    macs = sum(int(str(m.settings["macs"])) for m in some)
+    work = sum(int(str(m.settings["macs"])) for m in some)
     quarter, middle, three_quarters = (
         sum(m.latencies.percentile(rank) for m in some) for rank in (25.0, 50.0, 75.0)
     )
-    return Interval(macs / middle, macs / three_quarters, macs / quarter, 0.5)
+    return Interval(work / middle, work / three_quarters, work / quarter, 0.5)
 
 
 def _quotient(one: Interval | None, other: Interval | None) -> Interval | None:

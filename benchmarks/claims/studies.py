@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import layers, peaks
-from benchmarks.claims import fit, network_contests, trained, training_memory
-from benchmarks.claims.stages import NETWORK as STAGED
+from benchmarks import peaks
+from benchmarks.claims import fit, network_contests, stages, trained, training_memory
 from benchmarks.claims.table import Claim
 from benchmarks.network_graphs import settled
 from benchmarks.operators import Run, measure_operators, runtimes
@@ -21,7 +20,8 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Study:
-    """`path` keeps the records; `weights`: checkpoints by network, for claims 12, 13 and 17;
+    """`path` keeps the records, but for those that `stride operators` and `stride roofline` keep
+    beside it; `weights`: checkpoints by network, for claims 12, 13 and 17;
     `images`: a folder of pictures for claim 17."""
 
     machine: Machine
@@ -60,7 +60,8 @@ def measure(study: Study, claims: Sequence[Claim]) -> list[Measurement]:
 
 def _operators(study: Study, tables: tuple[str, ...] = ("operator",)) -> Iterator[Measurement]:
     run = Run(study.machine, study.threads, study.device, study.quick)
-    for piece, records in measure_operators(run, study.path, fresh=study.fresh, tables=tables):
+    path = study.path.with_name("operators.jsonl")
+    for piece, records in measure_operators(run, path, fresh=study.fresh, tables=tables):
         study.report(piece)
         yield from records
 
@@ -75,10 +76,14 @@ def _on_gpu(study: Study) -> Iterator[Measurement]:
 
 
 def _peaks(study: Study) -> list[Measurement]:
-    schedule = peaks.QUICK if study.quick else peaks.FULL
-    return study.piece(
-        "peaks",
-        lambda: peaks.measure_peaks(study.threads, study.machine, schedule, device=study.device),
+    study.report("peaks")
+    return peaks.kept_peaks(
+        study.path.with_name("roofline.jsonl"),
+        study.threads,
+        study.machine,
+        device=study.device,
+        quick=study.quick,
+        fresh=study.fresh,
     )
 
 
@@ -141,13 +146,9 @@ def _weights(study: Study) -> Iterator[Measurement]:
 def _stages(study: Study) -> Iterator[Measurement]:
     for runtime in available() if study.device == "cpu" else ():
         yield from study.piece(
-            f"stages of {STAGED}, {runtime}",
-            lambda runtime=runtime: layers.measure_layers(  # type: ignore[misc]
-                STAGED,
-                runtime,
-                study.machine,
-                threads=study.threads,
-                runs=layers.QUICK_RUNS if study.quick else layers.RUNS,
+            f"stages of {stages.NETWORK}, {runtime}",
+            lambda runtime=runtime: stages.measure_stages(  # type: ignore[misc]
+                runtime, study.machine, threads=study.threads, quick=study.quick
             ),
         )
 
