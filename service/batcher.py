@@ -17,8 +17,8 @@ from service.batch_times import BatchTimes
 from service.deadlines import Deadlines
 from service.fairness import Share
 from service.forecast import seconds_to_answer
-from service.health import Probe
 from service.give_way import give_way
+from service.health import Probe
 from service.instance import Instance
 from service.job import Batch, Job
 from service.lanes import Lanes
