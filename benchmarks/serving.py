@@ -66,7 +66,7 @@ class Plan:
     seconds: float
 
 
-FULL, QUICK = Plan(5, 4.0), Plan(2, 1.0)
+FULL, QUICK = Plan(5, 3.0), Plan(2, 1.0)
 
 
 @click.command()

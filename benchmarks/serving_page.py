@@ -8,7 +8,7 @@ from operator import sub, truediv
 
 from benchmarks import serving_floor
 from benchmarks.pages import PUBLISHED, ROOT, header, machine_line, number, rewrite_part, row
-from benchmarks.serving import BEST, LIMIT, NAME, PLAIN, SERVED
+from benchmarks.serving import BEST, KINDS, LIMIT, NAME, PLAIN, SERVED
 from benchmarks.serving_summary import (
     Records,
     Rounds,
@@ -49,14 +49,19 @@ def tables(measurements: Sequence[Measurement]) -> str:
 
 
 def summary(measurements: Sequence[Measurement]) -> str:
-    """At 16 connections: requests per second of each way."""
+    """At 16 connections: requests per second of each way, for raw pixels and for JPEG files."""
     records = Records(measurements)
-    lines = header(("network", "body", *WAYS))
-    for network, kind, connections in records.contests():
-        if connections == 16:
-            found = [_rounds(records, network, kind, way, 16) for way in WAYS]
-            cells = [f"{_spread(rounds, rate).median:.0f}" if rounds else "" for rounds in found]
-            lines.append(row([network, kind, *cells]))
+    lines = header(("requests/s, raw pixels and JPEG", *WAYS))
+    for network in records.networks:
+        cells = [
+            " and ".join(
+                f"{_spread(rounds, rate).median:.0f}"
+                for kind in reversed(KINDS)
+                if (rounds := _rounds(records, network, kind, way, 16))
+            )
+            for way in WAYS
+        ]
+        lines.append(row([network, *cells]))
     return "\n".join(lines) + "\n"
 
 

@@ -44,7 +44,7 @@ class Plan:
     probe: float
 
 
-FULL = Plan(rounds=5, poisson=15.0, overload=30.0, calm=4.0, probe=3.0)
+FULL = Plan(rounds=5, poisson=12.0, overload=30.0, calm=4.0, probe=3.0)
 QUICK = Plan(rounds=1, poisson=6.0, overload=6.0, calm=3.0, probe=2.0)
 
 Scenario = Callable[[Post, float, Plan, int], tuple[Arrivals, dict[str, Scalar]]]

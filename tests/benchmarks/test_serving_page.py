@@ -57,8 +57,8 @@ def test_tables_compare_round_by_round() -> None:
     assert "capacity" not in page
 
 
-def test_summary_has_a_row_for_each_network_and_body() -> None:
-    assert "| net | tensor | 250 | 225 | 500 | 200 |" in serving_page.summary(all_ways())
+def test_summary_has_a_row_for_each_network() -> None:
+    assert "| net | 250 | 225 | 500 | 200 |" in serving_page.summary(all_ways())
 
 
 def test_tables_of_scenarios_give_medians_and_what_went_wrong() -> None:
