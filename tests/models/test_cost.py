@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from measuring.errors import InputError
-from models.catalog import create, names
+from models.catalog import create, names, sketch
 from models.cost import Cost, LayerCost, cost
 from models.operators import (
     ChannelShuffle,
@@ -236,3 +236,47 @@ def test_cost_refuses_images_that_do_not_pass(size: int, channels: int) -> None:
 
     with pytest.raises(InputError, match=rf"FasterNet takes no image .*1, {channels}, {size}"):
         cost(network, size, channels=channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "macs"),
+    [
+        ("fasternet_t0", 335_422_720),
+        ("fasternet_t1", 850_511_872),
+        ("fasternet_t2", 1_904_334_848),
+        ("fasternet_s", 4_549_740_544),
+        ("fasternet_m", 8_721_938_432),
+        ("fasternet_l", 15_494_383_616),
+        ("mobilenet_v1", 568_740_352),
+        ("mobilenet_v2", 300_774_272),
+        ("mobilenet_v3_small", 56_510_400),
+        ("mobilenet_v3_large", 216_589_760),
+        ("mobilenet_v4_conv_small", 186_005_568),
+        ("mobilenet_v4_conv_medium", 827_649_984),
+        ("shufflenet_v2_x0_5", 40_476_448),
+        ("shufflenet_v2_x1_0", 144_907_992),
+        ("shufflenet_v2_x1_5", 295_759_392),
+        ("shufflenet_v2_x2_0", 583_253_464),
+    ],
+)
+def test_totals_are_the_reference_counts(name: str, macs: int) -> None:
+    """Counted by another program from the published implementations, at 224 x 224."""
+    assert cost(sketch(name), 224).macs == macs
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "gmacs"),
+    [
+        ("resnet18", 224, 1.814),
+        ("resnet50", 224, 4.089),
+        ("efficientnet_b0", 224, 0.386),
+        ("efficientnet_b5", 456, 10.266),
+        ("regnet_x_400mf", 224, 0.414),
+        ("regnet_x_8gf", 224, 7.995),
+        ("regnet_y_400mf", 224, 0.402),
+        ("regnet_y_800mf", 224, 0.834),
+    ],
+)
+def test_totals_are_what_torchvision_publishes(name: str, size: int, gmacs: float) -> None:
+    """Its `_ops`, which are rounded to a thousandth."""
+    assert cost(sketch(name), size).macs / 1e9 == pytest.approx(gmacs, abs=6e-4)
