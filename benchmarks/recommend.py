@@ -11,13 +11,13 @@ from types import MappingProxyType
 
 from benchmarks.recommend_choices import Choice, LeftOut, Published, choices
 from benchmarks.recommend_front import LEAST_DIFFERENCE, Dominated, as_accurate, dominated
-from benchmarks.recommend_queue import Prediction
+from benchmarks.recommend_queue import Prediction, capacity
 from benchmarks.recommend_reasons import caveats, why
 from benchmarks.recommend_requirements import Assessed, Requirements, assess, holds, holds_interval
 from measuring.record import Measurement
 
 NOTHING: Mapping[str, Published] = MappingProxyType({})
-_LARGEST_NOISE = 0.5  # a rate that is half of the best's is no tie, whatever its interval
+_LARGEST_NOISE = 0.25  # a rate that much below the best is no tie, whatever its interval
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,16 @@ def pick(assessed: Sequence[Assessed], requirements: Requirements) -> Pick:
     if not feasible:
         nearest = min(assessed, key=lambda it: (it.distance, _order(it.choice)), default=None)
         return Pick(None, nearest=nearest)
-    held = {it.choice: holds(it.choice, requirements) for it in feasible}
     if requirements.prefer == "accuracy":
-        equals = _as_fast(_as_accurate(feasible), held, requirements)
+        equals = _as_fast(_as_accurate(feasible), requirements)
     else:
-        equals = _as_accurate(_as_fast(feasible, held, requirements))
+        equals = _as_accurate(_as_fast(feasible, requirements))
     chosen = min(equals, key=lambda it: _order(it.choice))
     others = {it.choice.way: it.choice for it in reversed(equals)}
     others.pop(chosen.choice.way)
     tie_break = _tie_break(chosen.choice, list(others.values())) if others else None
-    return Pick(chosen, held[chosen.choice], tuple(others.values()), tie_break)
+    held = holds(chosen.choice, requirements)
+    return Pick(chosen, held, tuple(others.values()), tie_break)
 
 
 def _as_accurate(feasible: Sequence[Assessed]) -> list[Assessed]:
@@ -114,17 +114,27 @@ def _as_accurate(feasible: Sequence[Assessed]) -> list[Assessed]:
     return [it for it in feasible if as_accurate(it.choice.accuracy, best)]
 
 
-def _as_fast(
-    feasible: Sequence[Assessed], held: Mapping[Choice, float], asked: Requirements
-) -> list[Assessed]:
+def _as_fast(feasible: Sequence[Assessed], asked: Requirements) -> list[Assessed]:
     """Those that hold as high a rate as the best, within noise; each way with one batch size."""
-    best = max((it.choice for it in feasible), key=lambda choice: (held[choice], _order(choice)))
-    close = [it for it in feasible if held[it.choice] >= held[best] * (1.0 - _LARGEST_NOISE)]
-    fast = [it for it in close if _tie(it.choice, best, asked)]
+    held = _held(feasible, asked)
+    best = max(held, key=lambda choice: (held[choice], _order(choice)))
+    fast = [it for it in feasible if it.choice in held and _tie(it.choice, best, asked)]
     smallest: dict[tuple[object, ...], Assessed] = {}
     for it in sorted(fast, key=lambda it: it.choice.max_batch):
         smallest.setdefault(it.choice.way, it)
     return list(smallest.values())
+
+
+def _held(feasible: Sequence[Assessed], asked: Requirements) -> dict[Choice, float]:
+    """The rates held, of those that come near the best: none holds more than its capacity, so that
+    most need no simulation."""
+    held: dict[Choice, float] = {}
+    ordered = sorted(feasible, key=lambda it: (capacity(it.choice), it.choice.way), reverse=True)
+    for it in ordered:
+        least = max(held.values(), default=0.0) * (1.0 - _LARGEST_NOISE)
+        if capacity(it.choice) >= least and (rate := holds(it.choice, asked)) >= least:
+            held[it.choice] = rate
+    return held
 
 
 def _tie(one: Choice, best: Choice, asked: Requirements) -> bool:

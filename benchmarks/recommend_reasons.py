@@ -16,6 +16,8 @@ def why(
     """Whole sentences, the most important first; what is out of reach where nothing is chosen."""
     feasible = [it for it in assessed if it.feasible]
     count = f"{len(feasible)} of {len(assessed)} measured options meet {asked.words}."
+    if not assessed:
+        return ()
     if chosen is None or held is None:
         return (count, *_best_in_each(assessed, asked))
     prediction = chosen.prediction
@@ -107,8 +109,6 @@ def _more_accurate(chosen: Assessed, assessed: Sequence[Assessed]) -> list[str]:
 
 def _best_in_each(assessed: Sequence[Assessed], asked: Requirements) -> list[str]:
     """The soonest, the most and the most accurate that there is."""
-    if not assessed:
-        return []
     soonest = min(assessed, key=lambda it: (it.prediction.seconds, it.choice.way))
     most = max(assessed, key=lambda it: it.choice.throughput.estimate)
     lines = [

@@ -287,7 +287,7 @@ def test_recommend_is_the_same_each_time_in_any_order() -> None:
         pytest.param({"percentile": 100.0}, id="p100"),
         pytest.param({"accuracy": 75.0}, id="percent"),
         pytest.param({"memory": 0}, id="no-memory"),
-        pytest.param({"around": 0.02}, id="nothing-left-of-the-slo"),
+        pytest.param({"around": -0.01}, id="less-than-no-time"),
     ],
 )
 def test_requirements_that_nothing_can_meet_are_refused(wrong: dict[str, float]) -> None:
