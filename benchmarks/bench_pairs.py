@@ -15,7 +15,7 @@ from measuring.significance import compare_blocks, holm
 LEVEL = 0.01
 """The chance that any of a run's orderings is wrong, by Holm's correction."""
 MARGIN = 0.03
-"""Below it, two are a tie: how much an engine changes when it is opened again."""
+"""Below it, two are a tie: runs differ by as much, which the blocks of one do not show."""
 SUFFIX = ".pairs.json"
 
 

@@ -25,8 +25,8 @@ def compare_blocks(
 ) -> Comparison:
     """Two things that were timed in the same blocks: seconds (blocks,) of each.
 
-    A difference below `margin` is none: an engine that is opened again lies elsewhere in memory
-    and is that much faster or slower, however often it is timed. Raises InputError for seconds of
+    A difference below `margin` is none: what changes from one run to the next does not show in
+    the blocks of one. Raises InputError for seconds of
     other blocks, or fewer than two.
     """
     if faster.shape != slower.shape:
