@@ -33,7 +33,7 @@ def command(as_json: bool, **values: Any) -> None:
     What is done is kept: an interrupted run goes on where it was.
     """
     from benchmarks.operator_tables import TABLES, columns, document, rows
-    from commands.output import print_json, print_step, print_table
+    from commands.output import print_json, print_table
 
     found = _measure(**values)
     if as_json:
@@ -41,7 +41,7 @@ def command(as_json: bool, **values: Any) -> None:
         return
     for table, title in TABLES.items():
         if lines := rows(found, table):
-            print_step(title)
+            click.echo(f"\n{title}\n")
             print_table(columns(table), lines)
 
 
