@@ -59,10 +59,10 @@ def caveats(
     ]
     stamped = [it for it in left_out if it.reason.startswith("INVALID")]
     if stamped:
-        lines.append(f"{len(stamped)} records marked INVALID are not used (--invalid uses them).")
+        lines.append(f"Records marked INVALID are not used: {len(stamped)} (--invalid uses them).")
     used = sum(bool(choice.reasons) for choice in found)
     if invalid and used:
-        lines.append(f"{used} options rest on records marked INVALID, as asked.")
+        lines.append(f"Options that rest on records marked INVALID, as asked: {used}.")
     return tuple(lines)
 
 

@@ -1,7 +1,154 @@
-"""Sections whose records and plots other modules make; what is missing says how to make it."""
+"""Roofline, operators and claims: their records, judged and drawn by the modules that own them.
 
-from benchmarks.report.section import Section
+Imported only where there are records: claims count layers on the spot, which needs torch.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.report.plots import house_style, svg
+from benchmarks.report.results import Results
+from benchmarks.report.section import Figure, Section, Table, table
+from measuring.errors import InputError
+from measuring.machine import Machine
+from measuring.record import Measurement
+
+if TYPE_CHECKING:
+    from benchmarks.roofline import Point, Roof
+
+_CLAIMS = "claim "  # how the kinds of record begin that only claims are judged by
+_LONGEST = 4
 
 
-def borrowed() -> list[Section]:
-    return []
+def borrowed(results: Results, machine: Machine) -> list[Section]:
+    """What the machine can do at most, what operators cost, and which claims hold."""
+    return [_roofline(results, machine), _operators(results, machine), _claims(results, machine)]
+
+
+def _roofline(results: Results, machine: Machine) -> Section:
+    layers, peaks = results.records("layer", machine), results.records("peak", machine)
+    anchor, title, command = "roofline", "Roofline", ("stride roofline",)
+    if not layers or not peaks:
+        missing = "no operations were timed against the machine's peaks"
+        return Section(anchor, title, missing=missing, commands=command)
+    from benchmarks.roofline import points, roof
+    from benchmarks.roofline_shares import (
+        LAYER_COLUMNS,
+        NETWORK_COLUMNS,
+        TIME_COLUMNS,
+        layer_rows,
+        network_rows,
+        time_rows,
+    )
+
+    try:
+        threads = min(int(str(record.settings.get("threads", 1))) for record in layers)
+        above = roof(peaks, threads=threads)
+        found = points(layers, above)
+    except InputError as error:
+        return Section(anchor, title, missing=str(error), commands=command)
+    if not found:
+        return Section(anchor, title, missing="no operation among the records", commands=command)
+    return Section(
+        anchor,
+        title,
+        paragraphs=(
+            f"Every operation of the networks against what this machine can do at most with "
+            f"{threads} thread{'s' * (threads > 1)}: arithmetic {above.macs / 1e9:.0f} 10⁹ MACs/s, "
+            f"memory {above.memory / 1e9:.0f} GB/s. Under the slope memory is the limit, under the "
+            "flat part arithmetic; the area of a mark is its share of the network's time.",
+        ),
+        figures=_roofline_figures(found, above),
+        tables=[
+            table(NETWORK_COLUMNS, network_rows(found), "Networks under the roof, batch 1."),
+            table(TIME_COLUMNS, time_rows(found), "Percent of the time by kind of operation."),
+            table(LAYER_COLUMNS, layer_rows(found, most=_LONGEST), "The longest operations."),
+        ],
+    )
+
+
+def _roofline_figures(found: "Sequence[Point]", above: "Roof") -> list[Figure]:
+    from benchmarks.roofline_plot import roofline_plot, time_plot
+
+    figures = []
+    for runtime in dict.fromkeys(point.runtime for point in found):
+        caption = f"{runtime}: operations by arithmetic intensity and rate, under the roof."
+        with house_style():
+            drawn = roofline_plot(found, above, runtime=runtime)
+            figures.append(Figure(svg(drawn, f"roofline-{runtime}", caption), caption, wide=True))
+    caption = "What the time of each network is made of."
+    with house_style():
+        figures.append(Figure(svg(time_plot(found), "roofline-time", caption), caption, wide=True))
+    return figures
+
+
+def _operators(results: Results, machine: Machine) -> Section:
+    records = results.records("operator", machine)
+    anchor, title = "operators", "Operators"
+    if not records:
+        missing = "no operator was timed"
+        return Section(anchor, title, missing=missing, commands=("stride operators",))
+    from benchmarks.operator_tables import TABLES, columns, rows
+
+    tables = [
+        table(columns(name), lines, f"{heading}; medians with 95 % intervals.")
+        for name, heading in TABLES.items()
+        if (lines := rows(records, name))
+    ]
+    return Section(
+        anchor,
+        title,
+        paragraphs=(
+            "Every kind of convolution at the FasterNet paper's sizes, and ShuffleNetV2's four "
+            "guidelines, with the published figures beside where there are any.",
+        ),
+        tables=tables,
+    )
+
+
+def _claims(results: Results, machine: Machine) -> Section:
+    anchor, title, command = "claims", "Claims", ("stride claims",)
+    kinds = dict.fromkeys(run.kind for run in results.runs)
+    if not any(kind.startswith(_CLAIMS) for kind in kinds):
+        missing = "the papers' claims were not asked on this machine"
+        return Section(anchor, title, missing=missing, commands=command)
+    try:
+        from benchmarks.claims.judged import (
+            FINDING_COLUMNS,
+            SUMMARY_COLUMNS,
+            finding_rows,
+            judge,
+            summary_rows,
+        )
+    except ModuleNotFoundError as error:
+        missing = f"claims count layers, which needs {error.name}"
+        return Section(anchor, title, missing=missing, commands=command)
+    records: list[Measurement] = [
+        record
+        for kind in kinds
+        if kind.startswith(_CLAIMS) or kind in ("operator", "layer", "peak")
+        for record in results.records(kind, machine)
+    ]
+    judged = judge(records)
+    tables: list[Table] = [table(SUMMARY_COLUMNS, summary_rows(judged), "All eighteen.")]
+    tables += [
+        table(
+            FINDING_COLUMNS,
+            finding_rows(entry.findings),
+            f"{entry.claim.number}. {entry.claim.title}: {entry.verdict} ({entry.parts}). "
+            f"{entry.claim.text}",
+        )
+        for entry in judged
+        if entry.findings
+    ]
+    return Section(
+        anchor,
+        title,
+        paragraphs=(
+            "What the papers claim, held against this machine: confirmed where every part of a "
+            "claim holds with its whole 95 % interval, refuted where one part fails, undecided "
+            "where the records do not tell.",
+        ),
+        tables=tables,
+        commands=command,
+    )

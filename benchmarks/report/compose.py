@@ -94,7 +94,11 @@ def _sections(
     sections = [pareto(found), curves(bench.records, fits)]
     if (scenarios := loadgen(results.records("loadgen", machine))) is not None:
         sections.append(scenarios)
-    sections += [waterfall(stages), served(results.records("serving", machine)), *borrowed()]
+    sections += [
+        waterfall(stages),
+        served(results.records("serving", machine)),
+        *borrowed(results, machine),
+    ]
     return sections
 
 

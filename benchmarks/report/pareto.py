@@ -61,7 +61,7 @@ def _plot(found: Recommendation, shown: Sequence[Assessed], value: Value, what: 
         hidden = len(found.assessed) - len(shown)
         caption = f"Top-1 accuracy against {axes.get_xlabel()}."
         if hidden:
-            caption += f" {hidden} options are not in it: accuracy unknown, or they cannot keep up."
+            caption += f" Not in it: {hidden}, of unknown accuracy or unable to keep up."
         return Figure(svg(figure, f"pareto-{what}", caption), caption)
 
 

@@ -7,7 +7,7 @@ markers and line styles say the same again for print in grey.
 import io
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle
 from typing import Any
 
@@ -45,10 +45,15 @@ STYLE: Any = {
 }
 
 
+def house_style() -> AbstractContextManager[None]:
+    """What is drawn inside looks like everything else."""
+    return rc_context(STYLE)
+
+
 @contextmanager
 def canvas(size: tuple[float, float] = SIZE) -> Iterator[tuple[Canvas, Axes]]:
     """A figure with one pair of axes; the house's style holds inside."""
-    with rc_context(STYLE):
+    with house_style():
         figure = Canvas(figsize=size, layout="constrained")
         yield figure, figure.add_subplot()
 
@@ -57,7 +62,7 @@ def svg(figure: Canvas, name: str, description: str) -> str:
     """Markup for the inside of a page: ids of its own, named for who cannot see it.
 
     `name`: unique on the page; `description`: what a reader without eyes should hear. Inside of
-    `canvas`."""
+    `canvas` or `house_style`."""
     written = io.StringIO()
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
@@ -92,13 +97,13 @@ def styles(names: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def plain_ticks(axes: Axes, which: str = "xy") -> None:
-    """1, 10, 100 on logarithmic axes, not powers; only where a decade is short of them also
-    numbers between."""
+    """1, 10, 100 on logarithmic axes, not powers; over less than two decades also numbers
+    between."""
     for letter in which:
         axis = axes.xaxis if letter == "x" else axes.yaxis
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         low, high = axis.get_view_interval()
-        if high > low * 10:
+        if high > low * 100:
             axis.set_minor_formatter(NullFormatter())
         else:
             axis.set_minor_formatter(FuncFormatter(_leading))

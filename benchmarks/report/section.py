@@ -9,10 +9,11 @@ LONG = 40
 
 @dataclass(frozen=True)
 class Figure:
-    """`svg`: a whole picture as markup; `caption` says what it shows and how it was made."""
+    """`svg`: a whole picture as markup; `caption` says what it shows; `wide`: needs the width."""
 
     svg: str
     caption: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)

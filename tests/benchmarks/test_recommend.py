@@ -172,10 +172,10 @@ def test_recommend_invalid_records_are_left_out_unless_asked_for() -> None:
     (left_out,) = found.left_out
     assert left_out.name.startswith(GOOD)
     assert left_out.reason == "INVALID: other load: 40 %"
-    assert any("1 records marked INVALID are not used" in line for line in found.caveats)
+    assert any("Records marked INVALID are not used: 1" in line for line in found.caveats)
     asked_for = recommend(records, ASKED, invalid=True)
     assert chosen(asked_for) == GOOD
-    assert any("rest on records marked INVALID" in line for line in asked_for.caveats)
+    assert any("rest on records marked INVALID, as asked: 1" in line for line in asked_for.caveats)
 
 
 def test_recommend_an_invalid_stamp_in_the_settings_alone_counts() -> None:
