@@ -86,12 +86,20 @@ def write_line(path: Path, part: Plan | Round | Block | Accuracy) -> None:
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _cut_half_a_line(path)
         with path.open("ab") as file:
             file.write(_ADAPTER.dump_json(line) + b"\n")
     except OSError as error:
         raise InputError(
             f"{path} cannot be written ({error.strerror}); choose another folder with --output"
         ) from error
+
+
+def _cut_half_a_line(path: Path) -> None:
+    """What an interrupted writer left would run into the next line."""
+    if path.exists() and not (written := path.read_bytes()).endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(written.rfind(b"\n") + 1)
 
 
 def read_journal(path: Path) -> Journal:

@@ -27,19 +27,21 @@ LARGEST = 4096
 @dataclass(frozen=True)
 class Effort:
     """How long to measure. `seconds` and `blocks` are those of each point over all `rounds`, each
-    of which opens every engine in a fresh process; `budget`: seconds of a run, for which blocks
-    are left out, down to `fewest`."""
+    of which opens every engine in a fresh process; `shapes`: whether one instance for each core is
+    tried, too, where nobody says how many; `budget`: seconds of a run, for which blocks are left
+    out, down to `fewest`."""
 
     blocks: int
     seconds: float
     rounds: int
     percentile: str
+    shapes: bool = True
     budget: float | None = None
     fewest: int = 12
 
 
 FULL = Effort(blocks=30, seconds=3.0, rounds=3, percentile="p90")
-QUICK = Effort(blocks=20, seconds=0.8, rounds=1, percentile="p50", budget=110.0)
+QUICK = Effort(blocks=20, seconds=0.8, rounds=1, percentile="p50", shapes=False, budget=110.0)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _shapes(sweep: Sweep, device: str) -> list[tuple[int, int]]:
     there is time; a GPU takes one instance."""
     cores = available_cores()
     if sweep.threads is None and sweep.instances is None:
-        most = 1 if device != "cpu" or sweep.effort.rounds == 1 else cores
+        most = cores if device == "cpu" and sweep.effort.shapes else 1
         return list(dict.fromkeys([(1, cores), (most, cores // most)]))
     instances = sweep.instances or (1,)
     return list(

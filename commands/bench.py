@@ -104,9 +104,11 @@ def command(artifacts: tuple[str, ...], **values: Any) -> int:
     from commands.output import print_json
 
     if values["loadgen"] or values["loadgen_full"]:
+        bench_loadgen.refuse_besides(values)
         chosen = _chosen(values["repository"], artifacts)
         return bench_loadgen.drive(chosen, _sweep(values), values)
     labelled = None if values["images"] is None else labelled_pictures(values["images"])
+    left_out: dict[str, str] = {}
     if values["resume"] is not None:
         _refuse_besides_resume(artifacts, values)
         journal = find_journal(values["resume"], values["output"])
@@ -117,7 +119,7 @@ def command(artifacts: tuple[str, ...], **values: Any) -> int:
     with watching(journal.stem) as watcher:
         result: Result = carry_out(journal, values["profiles"], watcher, labelled)
     if values["as_json"]:
-        print_json(document(result))
+        print_json(document(result, left_out))
     else:
         print_result(result)
     return 0
@@ -139,17 +141,16 @@ def _sweep(values: dict[str, Any]) -> "Sweep":
 
 
 def _chosen(repository: Path, names: tuple[str, ...]) -> "list[Artifact]":
-    """Those named, each once; without names, all that can be read."""
+    """Those named, each once; without names, all that can be read, and a line for the others."""
+    from commands.bench_tables import print_left_out
     from inference.artifact import Artifact, find_artifacts, named_artifact
 
     if names:
         named = (named_artifact(repository, name) for name in names)
         return list({artifact.manifest.id: artifact for artifact in named}.values())
-    found = [it.artifact for it in find_artifacts(repository)]
-    broken = [it for it in found if not isinstance(it, Artifact)]
-    if broken:
-        raise broken[0]
-    whole = [it for it in found if isinstance(it, Artifact)]
+    found = find_artifacts(repository)
+    whole = [it.artifact for it in found if isinstance(it.artifact, Artifact)]
+    print_left_out({it.id: str(it.artifact) for it in found if it.artifact not in whole})
     if not whole:
         raise InputError(
             f"no artifact in {repository}; make one with `stride export NETWORK`, or name another "

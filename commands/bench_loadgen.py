@@ -73,6 +73,16 @@ def order(values: dict[str, Any]) -> "LoadgenOrder":
     )
 
 
+def refuse_besides(values: dict[str, Any]) -> None:
+    """Raises InputError for options that say nothing to LoadGen."""
+    names = ("resume", "images", "percentile", "batch_sizes", "quick")
+    if named := [f"--{name.replace('_', '-')}" for name in names if values[name]]:
+        raise InputError(
+            f"{', '.join(named)}: not for --loadgen, whose rules say what is sent and for how "
+            "long; leave it out"
+        )
+
+
 def drive(chosen: "Sequence[Artifact]", sweep: "Sweep", values: dict[str, Any]) -> int:
     """Runs and prints; the exit code is 0 whether LoadGen calls the runs VALID or not."""
     from benchmarks.loadgen import run_loadgen

@@ -34,8 +34,8 @@ def print_result(result: "Result") -> None:
     _print_notes(result)
 
 
-def document(result: "Result") -> dict[str, Any]:
-    """For scripts: every record's settings and percentiles, every pair."""
+def document(result: "Result", left_out: Mapping[str, str]) -> dict[str, Any]:
+    """For scripts: every record's settings and percentiles, every pair, and what is not timed."""
     return {
         "run": result.plan.run,
         "records": str(result.path),
@@ -43,7 +43,7 @@ def document(result: "Result") -> dict[str, Any]:
         "points": [_entry(it) for it in result.points],
         "fits": [_entry(it) for it in result.fits],
         "pairs": [asdict(pair) for pair in result.pairs.pairs],
-        "left_out": result.left_out,
+        "left_out": {**left_out, **result.left_out},
     }
 
 
