@@ -30,8 +30,10 @@ def test_goodput_counts_good_answers_alone() -> None:
 
 
 def test_late_expired_and_lost_answers_are_told_apart() -> None:
-    found = judge(arrivals({12.05: 504, 12.1: 0}, {13.0: 0.3}), OVERLOAD)
-    assert (found["expired"], found["unanswered"], found["late"]) == (1, 1, 1)
+    states = {12.05: 504, 12.1: 0, 12.2: 503, 12.3: 503}
+    found = judge(arrivals(states, {12.2: 0.245, 13.0: 0.3}), OVERLOAD)
+    assert (found["expired"], found["unanswered"], found["late"]) == (2, 1, 1)
+    assert found["refused"] == 1
     assert found["most"] == pytest.approx(0.3)
 
 

@@ -1,0 +1,64 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.report.results import read_results
+from measuring.errors import InputError
+from measuring.record import write_measurements
+from tests.benchmarks.hand_made import MACHINE, bench
+
+LATER = "2026-02-01T12:00:00+00:00"
+OTHER = replace(MACHINE, affinity=(0,))
+
+
+def test_results_the_newest_run_of_a_kind_is_taken_whatever_the_files_are_called(
+    tmp_path: Path,
+) -> None:
+    write_measurements(tmp_path / "z.jsonl", [bench(run="old")])
+    write_measurements(tmp_path / "deep" / "a.jsonl", [bench(run="new", started=LATER)] * 2)
+    results = read_results(tmp_path)
+    newest = results.newest("bench")
+    assert newest is not None
+    assert (newest.name, newest.started, len(newest.records)) == ("new", LATER, 2)
+    assert results.newest("fit") is None
+    assert results.records("fit") == ()
+
+
+def test_results_a_run_on_this_machine_comes_before_a_newer_one_elsewhere(tmp_path: Path) -> None:
+    write_measurements(tmp_path / "here.jsonl", [bench(run="here")])
+    write_measurements(tmp_path / "there.jsonl", [bench(run="there", started=LATER, machine=OTHER)])
+    results = read_results(tmp_path)
+    for machine, name in ((MACHINE, "here"), (OTHER, "there"), (None, "there")):
+        newest = results.newest("bench", machine)
+        assert newest is not None
+        assert newest.name == name
+
+
+def test_results_records_without_a_run_are_those_of_their_file(tmp_path: Path) -> None:
+    write_measurements(tmp_path / "a.jsonl", [bench(run=None), bench(run=None)])
+    (run,) = read_results(tmp_path).runs
+    assert (run.name, len(run.records)) == ("a.jsonl", 2)
+
+
+def test_results_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
+    write_measurements(tmp_path / "a.jsonl", [bench(run="20260131-aa"), bench(run="20260131-bb")])
+    results = read_results(tmp_path)
+    assert results.named("20260131-a", "bench").name == "20260131-aa"
+    with pytest.raises(InputError, match="'2026' is several: 20260131-aa, 20260131-bb"):
+        results.named("2026", "bench")
+    with pytest.raises(InputError, match="did you mean 20260131-bb"):
+        results.named("20260131-bc", "bench")
+
+
+def test_results_files_that_hold_no_records_are_named_and_the_others_read(tmp_path: Path) -> None:
+    write_measurements(tmp_path / "good.jsonl", [bench()])
+    (tmp_path / "bad.jsonl").write_text('{"something": "else"}\n')
+    results = read_results(tmp_path)
+    assert len(results.runs) == 1
+    assert "line 1 is no measurement" in results.unread["bad.jsonl"]
+
+
+def test_results_of_no_folder_say_what_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="make records with `stride bench`"):
+        read_results(tmp_path / "nowhere")

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from benchmarks.report.waterfall import STAGES, around, waterfall, waterfalls
+from service.metrics import STAGES as SERVICE_STAGES
+from service.metrics import Metrics
+from tests.benchmarks.report.hand_made_results import stages
+
+
+def test_waterfall_knows_the_stages_of_the_service() -> None:
+    assert STAGES == SERVICE_STAGES
+
+
+def test_waterfalls_from_records_have_mean_tail_and_count(tmp_path: Path) -> None:
+    (found,) = waterfalls(stages("m"), tmp_path).values()
+    assert found["inference"].mean == pytest.approx(0.0025, rel=0.01)
+    assert found["inference"].count == 700
+    assert around({"m": found}) == pytest.approx(0.0022, rel=0.01)
+
+
+def test_waterfalls_are_read_from_the_metrics_the_service_writes(tmp_path: Path) -> None:
+    metrics = Metrics(CollectorRegistry())
+    rng = np.random.Generator(np.random.PCG64(0))
+    times = {name: rng.gamma(4.0, 0.001 * (place + 1), 400) for place, name in enumerate(STAGES)}
+    for name, seconds in times.items():
+        for value in seconds:
+            metrics.stage("m", name, float(value))
+    (tmp_path / "service.prom").write_bytes(generate_latest(metrics.registry))
+    found = waterfalls([], tmp_path)["m"]
+    for name, seconds in times.items():
+        assert found[name].mean == pytest.approx(seconds.mean())
+        assert found[name].count == 400
+        assert found[name].p99 == pytest.approx(np.percentile(seconds, 99.0), rel=0.25)
+
+
+def test_waterfall_says_how_much_another_network_can_change(tmp_path: Path) -> None:
+    section = waterfall(waterfalls(stages("m"), tmp_path))
+    (verdict,) = [text for text in section.paragraphs if text.startswith("m:")]
+    assert "50% of the mean request is inference" in verdict
+    assert "the network and its queue are 56%" in verdict
+    assert len(section.figures) == 1
+    assert section.tables[0].rows[0][0] == "m"
+
+
+def test_waterfall_without_stages_says_how_to_get_them(tmp_path: Path) -> None:
+    section = waterfall(waterfalls([], tmp_path))
+    assert section.missing is not None
+    assert any("/metrics > results/service.prom" in line for line in section.commands)
