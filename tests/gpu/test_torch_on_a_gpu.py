@@ -96,10 +96,13 @@ def test_answer_survives_the_next_call() -> None:
 def test_engines_side_by_side_do_not_disturb_one_another() -> None:
     """They record while others compute, from threads of their own."""
     pixels = [varied_pictures(8, SIZE, seed=seed) for seed in range(4)]
+    # Made here: all threads have one random generator between them.
+    networks = [on_gpu(seed) for seed in range(4)]
+    answers_of = [exact(pixels[seed], seed) for seed in range(4)]
 
     def work(seed: int) -> None:
-        engine = engine_of(RecordedNetwork(on_gpu(seed)))
-        expected = exact(pixels[seed], seed)
+        engine = engine_of(RecordedNetwork(networks[seed]))
+        expected = answers_of[seed]
         limit = CLOSE[torch.float32] * float(np.abs(expected).max())
         for batch in (1, 4, 8, 2, 8):
             for _ in range(20):
