@@ -58,7 +58,7 @@ def served(artifact: Artifact, profiles: Path, model: str) -> dict[str, Any]:
     )
     try:
         service.wait_until_ready()
-        answer: dict[str, Any] = service.client.get(f"/v1/models/{identity}").json()
+        answer: dict[str, Any] = service.client.get(f"/v1/models/{identity}").json
         return answer
     finally:
         service.terminate()
