@@ -17,6 +17,9 @@ from measuring.cores import available_cores
 from measuring.errors import InputError, MissingError
 from measuring.machine import fingerprint
 from measuring.record import read_measurements
+from service.loading import Chosen
+from service.preference import prefer
+from service.settings import ModelSpec
 from tests.benchmarks.watchers import Onlooker
 from tests.tiny import write_tiny
 from tests.tiny_convolution import write_convolution
@@ -110,6 +113,18 @@ def test_bench_keeps_a_profile_for_each_network(
         assert overall.way.artifact == artifact.manifest.id
     shapes = {(it.instances, it.threads) for it in comparisons[0].timings}
     assert shapes == {(1, 1), (2, 1)}
+
+
+def test_service_reads_the_profile_that_a_run_leaves(
+    folder: Path, artifacts: list[Artifact], result: Result
+) -> None:
+    specs = [Chosen(it, ModelSpec(it.manifest.id), ()) for it in artifacts]
+    for entry in prefer(specs, folder / "profiles"):
+        shape = (entry.spec.instances, entry.spec.threads)
+        assert shape in {(1, 1), (2, 1)}
+        assert entry.spec.runtime != "auto"
+        assert set(entry.measured) == {(1, 1), (2, 1)}
+        assert all(set(seconds) == {1, 2, 4} for seconds in entry.measured.values())
 
 
 def test_bench_that_was_interrupted_goes_on_where_it_stopped(
