@@ -150,13 +150,14 @@ def _seconds_of_visit(call: float, visit: VisitRequest) -> float:
 
 
 def _blocks(path: Path, opened: Sequence[_Open], round_: Round, watcher: Watcher) -> None:
-    """Those of this round that are not in the journal."""
+    """Those of this round that are not in the journal; what is ahead is that of all rounds."""
     plan = read_journal(path).plan
     done = {block.number for block in read_journal(path).blocks}
     numbers = blocks_of(round_.number, blocks=round_.blocks, rounds=plan.effort.rounds)
     ahead = [number for number in numbers if number not in done]
     visit = plan.visit(round_.blocks)
-    watcher.expect(len(ahead) * _seconds_of_block(opened, visit))
+    left = round_.blocks - len(done)
+    watcher.expect(left * _seconds_of_block(opened, visit))
     alive = list(opened)
     for number in ahead:
         block = _block(plan, number, round_, alive, watcher)

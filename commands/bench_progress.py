@@ -21,6 +21,7 @@ class Bar:
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
+        self._behind = 0.0
         self._task = bar.add_task("measure", total=None, visible=False)
 
     def step(self, text: str) -> None:
@@ -28,12 +29,13 @@ class Bar:
         print_step(text)
 
     def expect(self, seconds: float) -> None:
-        """A new stretch begins."""
-        self._bar.reset(self._task, total=seconds, visible=True)
-        print_step(f"measure: about {max(1, round(seconds))} s")
+        """So much is ahead, whatever was said before; what is behind stays."""
+        self._bar.update(self._task, total=self._behind + seconds, visible=True)
+        print_step(f"measure: about {max(1, round(seconds))} s more")
 
     def done(self, seconds: float) -> None:
         """Part of it is behind."""
+        self._behind += seconds
         self._bar.advance(self._task, seconds)
 
 

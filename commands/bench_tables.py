@@ -108,10 +108,11 @@ def _print_fits(fits: "Sequence[Measurement]") -> None:
 def _print_notes(result: "Result") -> None:
     pairs = result.pairs
     apart = sum(pair.significant for pair in pairs.pairs)
-    results.print(
-        f"\n{apart} of {len(pairs.pairs)} pairs differ by more than {pairs.margin:.0%} "
-        f"(together at {pairs.level:.0%}, Holm); the other {len(pairs.pairs) - apart} are ties."
-    )
+    if pairs.pairs:
+        results.print(
+            f"\n{apart} of {len(pairs.pairs)} pairs differ by more than {pairs.margin:.0%} "
+            f"(together at {pairs.level:.0%}, Holm); the other {len(pairs.pairs) - apart} are ties."
+        )
     print_left_out(result.left_out)
     for reason, count in _reasons(result.points).items():
         results.print(f"INVALID, {count} of {len(result.points)}: {reason}")
@@ -136,4 +137,4 @@ def _number(record: "Measurement", setting: str) -> float:
 
 
 def _milliseconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds * 1e3:.1f}"
+    return "" if seconds is None else f"{seconds * 1e3:.2f}"
