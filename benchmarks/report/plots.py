@@ -6,6 +6,7 @@ markers and line styles say the same again for print in grey.
 
 import io
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle
@@ -69,6 +70,7 @@ def svg(figure: Canvas, name: str, description: str) -> str:
     markup = written.getvalue()
     markup = markup[markup.index("<svg") :]
     markup = re.sub(r"<metadata>.*?</metadata>", "", markup, flags=re.DOTALL)
+    name = anchor(name)
     markup = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', markup)
     markup = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", markup)
     markup = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', markup)
@@ -76,6 +78,12 @@ def svg(figure: Canvas, name: str, description: str) -> str:
     markup = markup.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
     head = f'<svg role="img" aria-label="{plain_attribute(description)}"'
     return markup.replace("<svg", head, 1).strip()
+
+
+def anchor(name: str) -> str:
+    """An id for any name, another one for every other name."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    return plain if plain == name else f"{plain}-{zlib.crc32(name.encode()):08x}"
 
 
 def plain_attribute(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from measuring.errors import InputError
+from measuring.errors import InputError, MissingError
 from measuring.machine import Machine
 from measuring.record import SUFFIX, Measurement, read_measurements
 
@@ -72,9 +72,9 @@ class Results:
 
 
 def read_results(directory: Path) -> Results:
-    """Every record under `directory`. Raises InputError for a folder that cannot be read."""
+    """Every record under `directory`. Raises MissingError where there is no such folder."""
     if not directory.is_dir():
-        raise InputError(
+        raise MissingError(
             f"results folder {directory} does not exist; make records with `stride bench`, or name "
             "another folder with --results"
         )

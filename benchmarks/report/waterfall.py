@@ -127,11 +127,7 @@ def _plot(model: str, stages: Mapping[str, Stage]) -> Figure:
         axes.grid(visible=False, axis="y")
         axes.set(title=literal(model), xlabel="ms since the request began, means added up")
         caption = f"{model}: mean milliseconds of each stage of a request, with its own p99."
-        return Figure(svg(figure, f"waterfall-{_slug(model)}", caption), caption)
-
-
-def _slug(text: str) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in text)
+        return Figure(svg(figure, f"waterfall-{model}", caption), caption)
 
 
 def _table(found: Waterfalls) -> Table:

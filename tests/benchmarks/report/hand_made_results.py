@@ -36,6 +36,7 @@ def bench_run(
                 sizes=(1, 2, 4),
                 runtime=runtime,
                 accuracy=accuracy,
+                accuracy_source="measured on 50,000 pictures of photos/",
                 run=run,
                 started=started,
             )

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.report.results import read_results
-from measuring.errors import InputError
+from measuring.errors import InputError, MissingError
 from measuring.record import write_measurements
 from tests.benchmarks.hand_made import MACHINE, bench
 
@@ -45,7 +45,7 @@ def test_results_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> No
     write_measurements(tmp_path / "a.jsonl", [bench(run="20260131-aa"), bench(run="20260131-bb")])
     results = read_results(tmp_path)
     assert results.named("20260131-a", "bench").name == "20260131-aa"
-    with pytest.raises(InputError, match="'2026' is several: 20260131-aa, 20260131-bb"):
+    with pytest.raises(InputError, match="'2026' is several: 20260131-bb, 20260131-aa"):
         results.named("2026", "bench")
     with pytest.raises(InputError, match="did you mean 20260131-bb"):
         results.named("20260131-bc", "bench")
@@ -60,5 +60,5 @@ def test_results_files_that_hold_no_records_are_named_and_the_others_read(tmp_pa
 
 
 def test_results_of_no_folder_say_what_makes_one(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="make records with `stride bench`"):
+    with pytest.raises(MissingError, match="make records with `stride bench`"):
         read_results(tmp_path / "nowhere")
