@@ -26,11 +26,12 @@ BATCHES = (1, 8)
 
 
 def summary(measurements: Sequence[Measurement]) -> str:
-    """A row for each network, batch size and number of threads: the stock export, ours in fp32,
-    ours at its best."""
+    """A row for each network and batch size, on the most threads that were tried: the stock export,
+    ours in fp32, ours at its best."""
     columns = ("network", "threads", "batch", "stock images/s", "best fp32", "best", "with")
     lines = header(columns)
-    for contest in _contests(measurements):
+    most = max(number(measured, "threads") for measured in measurements)
+    for contest in _contests([m for m in measurements if number(m, "threads") == most]):
         base = next(m for m in contest if m.settings["way"] == m.settings["base"])
         ours = [m for m in contest if m is not base]
         exact = max((m for m in ours if str(m.settings["way"]).endswith("fp32")), key=_speed)

@@ -103,8 +103,12 @@ def main(
         with ExitStack() as stack:
             needed = {cell.way for cell in chosen}
             drives = _open(stack, repository, network, needed)
-            found = list(measure(NAME, network, drives, chosen, QUICK if quick else FULL))
-        append_measurements(output, found)
+            found: list[Measurement] = []
+            for measured in measure(NAME, network, drives, chosen, QUICK if quick else FULL):
+                found.append(measured)
+                if len(found) == len(chosen):  # a round: what is interrupted is not all lost
+                    append_measurements(output, found)
+                    found.clear()
 
 
 def _open(stack: ExitStack, repository: Path, network: str, ways: set[str]) -> dict[str, Drive]:

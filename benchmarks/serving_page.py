@@ -37,7 +37,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
     records = Records(measurements)
     closed = [measured for measured in measurements if measured.name == NAME]
     parts = [
-        machine_line(_counted(closed), LIBRARIES),
+        f"{machine_line(_counted(closed), LIBRARIES)} {_left_out(records)}",
         "### Every way\n\n" + "\n".join(_ways(records)),
         "### What the service adds\n\n" + "\n".join(_added(records)),
         "### Beside plain FastAPI\n\n" + "\n".join(_ratios(records)),
@@ -63,6 +63,10 @@ def summary(measurements: Sequence[Measurement]) -> str:
         ]
         lines.append(row([network, *cells]))
     return "\n".join(lines) + "\n"
+
+
+def _left_out(records: Records) -> str:
+    return f"Left out, since other processes disturbed them: {records.left_out} visits."
 
 
 def _counted(closed: Sequence[Measurement]) -> list[Measurement]:

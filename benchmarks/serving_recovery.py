@@ -7,6 +7,9 @@ import numpy as np
 from benchmarks.open_loop import Arrivals
 from measuring.record import Scalar
 
+GRAIN = 0.01
+"""Seconds before a deadline from which on a 503 means that it has passed: /v2 has one status, as
+Triton does, for that and for a refusal."""
 SETTLE = 2.0
 """Seconds of the overload that goodput leaves out at its beginning: the queue fills."""
 
@@ -32,12 +35,14 @@ def judge(arrivals: Arrivals, overload: Overload) -> dict[str, Scalar]:
     first = overload.start + SETTLE
     answered = arrivals.ok & (arrivals.answered >= first) & (arrivals.answered < overload.end)
     taken = arrivals.answered - arrivals.sent
-    refused = during & (status == 503)
+    at_deadline = taken >= overload.deadline - GRAIN
+    expired = during & ((status == 504) | ((status == 503) & at_deadline))
+    refused = during & (status == 503) & ~at_deadline
     refusals = taken[refused] if refused.any() else np.zeros(1)
     return {
         "goodput": float(answered.sum() / (overload.end - first) / overload.capacity),
         "refused": int(refused.sum()),
-        "expired": int((during & (status == 504)).sum()),
+        "expired": int(expired.sum()),
         "unanswered": int((during & (status == 0)).sum()),
         "refusal_p50": float(np.percentile(refusals, 50)),
         "refusal_p99": float(np.percentile(refusals, 99)),

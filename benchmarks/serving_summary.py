@@ -27,12 +27,16 @@ Figure = Callable[[Measurement], float]
 
 
 class Records:
-    """The closed-loop rounds by network, kind, way and connections."""
+    """The closed-loop rounds by network, kind, way and connections; `left_out`: visits that others
+    disturbed to the end."""
 
     def __init__(self, measurements: Sequence[Measurement]) -> None:
         self._rounds: dict[tuple[str, str, str, int], Rounds] = {}
+        self.left_out = 0
         for measured in measurements:
-            if measured.name == NAME:
+            if measured.name == NAME and not measured.valid:
+                self.left_out += 1
+            elif measured.name == NAME:
                 settings = measured.settings
                 place = (
                     *(str(settings[key]) for key in ("network", "kind", "way")),
@@ -69,10 +73,10 @@ class Records:
 def paired(
     ours: Rounds, theirs: Rounds, figure: Callable[[float, float], float], of: Figure
 ) -> Spread | None:
-    """None where either was not measured."""
-    if not ours or not theirs:
-        return None
-    return spread([figure(of(a), of(b)) for a, b in zip(ours, theirs, strict=True)])
+    """Over the rounds that both have; None where there are none."""
+    others = {number(measured, "round"): measured for measured in theirs}
+    pairs = [(a, others[n]) for a in ours if (n := number(a, "round")) in others]
+    return spread([figure(of(a), of(b)) for a, b in pairs]) if pairs else None
 
 
 def spread(figures: Sequence[float]) -> Spread:

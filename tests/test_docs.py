@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
-from benchmarks import decoding_page, exports_page, rewrites_page
+from benchmarks import decoding_page, exports_page, rewrites_page, serving_page
 from benchmarks.pages import between_marks
 from cli import COMMANDS
 from commands.serve import command as serve
@@ -133,10 +133,11 @@ def test_readme_stays_short() -> None:
 def test_pages_of_measured_speeds_are_the_published_records() -> None:
     for made, page in (
         (rewrites_page, "docs/rewrites.md"), (exports_page, "docs/exports.md"),
-        (decoding_page, "docs/decoding.md"),
+        (decoding_page, "docs/decoding.md"), (serving_page, "docs/serving.md"),
     ):  # fmt: skip
         text = (ROOT / page).read_text(encoding="utf-8")
         tables = made.tables(read_measurements(made.RECORDS))
         assert between_marks(text, made.PART, tables) == text
-    summary = exports_page.summary(read_measurements(exports_page.RECORDS))
-    assert between_marks(README, exports_page.PART, summary) == README
+    for made in (exports_page, serving_page):
+        summary = made.summary(read_measurements(made.RECORDS))
+        assert between_marks(README, made.PART, summary) == README
