@@ -167,10 +167,16 @@ def compile_graph(
     artifact of `precision` is; with `profiling` it times every operation.
 
     Raises OpenVINO's own errors for a file that it refuses."""
-    frontend = _frontend()
-    graph = frontend.convert(frontend.load(io.BytesIO(model)))
     properties = _properties(precision, threads) | {"PERF_COUNT": profiling}
-    return _core().compile_model(graph, "CPU", properties)
+    return _core().compile_model(read_graph(model), "CPU", properties)
+
+
+def read_graph(model: bytes) -> Any:
+    """OpenVINO's model of an ONNX file's bytes, not compiled yet.
+
+    Raises OpenVINO's own errors for a file that it refuses."""
+    frontend = _frontend()
+    return frontend.convert(frontend.load(io.BytesIO(model)))
 
 
 def _properties(precision: Precision, threads: int) -> dict[str, Any]:

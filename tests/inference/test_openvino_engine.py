@@ -9,17 +9,20 @@ import numpy as np
 import onnx
 import pytest
 
-from inference import openvino_engine
 from inference.artifact import Artifact, read_artifact
 from inference.errors import ArtifactError, ParityError, RuntimeMissingError
 from inference.manifest import Precision
 from inference.open_engine import open_engine, open_unverified
-from inference.openvino_engine import OWN_MODEL, executed
 from inference.parity import replay
 from inference.reference import read_reference
 from measuring.pictures import varied_pictures
 from measuring.processor import processor
 from tests.tiny_convolution import SIZE, write_convolution
+
+pytest.importorskip("inference.openvino_engine", reason="OpenVINO is not installed")
+
+from inference import openvino_engine
+from inference.openvino_engine import OWN_MODEL, executed
 
 # Eight bits of precision in each of 27 products of numbers around 1.
 BFLOAT16_BOUND = 0.05

@@ -1,7 +1,11 @@
-"""Engines of OpenVINO opened side by side in a fresh process, as the service opens its instances."""
+"""Engines of OpenVINO opened side by side in a fresh process, as a service opens its instances."""
 
 import subprocess
 import sys
+
+import pytest
+
+pytest.importorskip("inference.openvino_engine", reason="OpenVINO is not installed")
 
 SCRIPT = """
 import threading
