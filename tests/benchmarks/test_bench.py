@@ -1,6 +1,7 @@
 """Whole runs, with real engines in processes of their own."""
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from measuring.record import read_measurements
 from service.loading import Chosen
 from service.preference import prefer
 from service.settings import ModelSpec
-from tests.benchmarks.watchers import Onlooker
+from tests.benchmarks.watchers import Killer, Onlooker, engine_processes
 from tests.tiny import write_tiny
 from tests.tiny_convolution import write_convolution
 
@@ -169,6 +170,21 @@ def test_bench_leaves_out_an_engine_that_answers_wrongly(
     journal, _ = begin(both[:1], sweep, folder / "partly")
     with pytest.raises(MissingError, match="nothing could be opened: convolution-onnx-fp32"):
         carry_out(journal, folder / "none", Onlooker())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for its children in /proc")
+def test_bench_goes_on_without_an_engine_whose_process_ends(
+    folder: Path, artifacts: list[Artifact]
+) -> None:
+    sweep = Sweep(batches=(1,), threads=(1,), effort=replace(BRIEF, rounds=1, blocks=4))
+    journal, _ = begin(artifacts[1:] + artifacts[:1], sweep, folder / "ended")
+    result = carry_out(journal, folder / "none", Killer(after=5))
+    assert len(result.points) == 2
+    assert {it.settings["blocks"] for it in result.points} == {4}
+    (reason,) = result.left_out.values()
+    assert reason.startswith("its process ended with signal 9")
+    assert reason.endswith("was there too little memory?")
+    assert engine_processes() == []
 
 
 def test_resume_of_what_cannot_go_on_is_an_error(folder: Path) -> None:
