@@ -100,6 +100,8 @@ def _serve(
     choice: Choice, arrivals: NDArray[np.float64], draws: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], int]:
     """Seconds from each arrival to its answer, and how many calls it took."""
+    if (choice.instances, choice.max_batch) == (1, 1):
+        return _serve_in_line(arrivals, _durations(choice)[0][draws]), len(arrivals)
     durations: list[list[float]] = [row.tolist() for row in _durations(choice)]
     times, drawn = arrivals.tolist(), draws.tolist()
     free = [0.0] * choice.instances
@@ -115,6 +117,16 @@ def _serve(
         sizes.append(after - first)
         first = after
     return np.repeat(finishes, sizes) - arrivals, len(sizes)
+
+
+def _serve_in_line(
+    arrivals: NDArray[np.float64], durations: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The same for one call after the other: each ends when all since some arrival have followed
+    one another, for the arrival with which that is latest (Lindley, 1952)."""
+    done = np.cumsum(durations)
+    finishes = done + np.maximum.accumulate(arrivals - (done - durations))
+    return np.asarray(finishes - arrivals, np.float64)
 
 
 @lru_cache(maxsize=4096)
