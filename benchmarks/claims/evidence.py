@@ -38,6 +38,13 @@ class Evidence:
         """The record of a network."""
         return _last(self.find(NETWORK, network=network, runtime=runtime, **where))
 
+    def times(self, network: str, base: str, runtime: str, device: str = "cpu") -> Interval | None:
+        """How many times as long as `base` a network takes, where they were timed together; None
+        where they were not. A network may have been in several contests."""
+        records = self.find(NETWORK, network=network, runtime=runtime, device=device)
+        found = [ratio for record in records if (ratio := time_ratio(record, base))]
+        return found[-1] if found else None
+
 
 def _last(found: Sequence[Measurement]) -> Measurement | None:
     return found[-1] if found else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.claims.evidence import NETWORK, Evidence, ratio, value
+from benchmarks.claims.evidence import NETWORK, Evidence, value
 from benchmarks.claims.network_contests import EFFICIENT, REFERENCE
 from benchmarks.claims.verdict import (
     NOT_MEASURED,
@@ -40,16 +40,16 @@ def efficientnet(evidence: Evidence) -> list[Finding]:
                     f"{runtime}: time of {slow}, of {fast}'s, at {shares:.2f} times its "
                     "multiplications"
                 )
-                found.append(above(statement, ratio(measured, fast), 1.0))
+                found.append(above(statement, evidence.times(slow, fast, runtime), 1.0))
     return [*found, *_five_times(evidence)]
 
 
 def _five_times(evidence: Evidence) -> list[Finding]:
     statement = "time of efficientnet_b5, of regnet_x_8gf's, on one GPU (the text: up to 5)"
     found = [
-        above(f"{runtime}: {statement}", ratio(measured, "regnet_x_8gf"), _FIVE)
+        above(f"{runtime}: {statement}", times, _FIVE)
         for runtime in evidence.runtimes(NETWORK, "cuda")
-        if (measured := evidence.network("efficientnet_b5", runtime, device="cuda"))
+        if (times := evidence.times("efficientnet_b5", "regnet_x_8gf", runtime, "cuda"))
     ]
     return found or [Finding(statement, None, "above", _FIVE, reason=_ON_GPU)]
 
@@ -80,7 +80,7 @@ def _rate(evidence: Evidence, name: str, runtime: str) -> Interval | None:
     if measured is None or reference is None:
         return None
     share = value(measured, "macs") / value(reference, "macs")
-    return scaled(inverse(ratio(measured, REFERENCE)), share)
+    return scaled(inverse(evidence.times(name, REFERENCE, runtime)), share)
 
 
 def _lower(compared: Sequence[tuple[str, Interval | None]]) -> Interval:
@@ -107,9 +107,8 @@ def fasternet(evidence: Evidence) -> list[Finding]:
     found = []
     for runtime in evidence.runtimes(NETWORK):
         for name, accuracy, rival, other in _RIVALS:
-            measured = evidence.network(name, runtime, device="cpu")
             statement = f"{runtime}: time of {name} ({accuracy} %), of {rival}'s ({other} %)"
-            found.append(below(statement, ratio(measured, rival), 1.0))
+            found.append(below(statement, evidence.times(name, rival, runtime), 1.0))
         found += _choices(evidence, runtime)
     kept = len(fold(settled(lambda: create("fasternet_t0"), 64)).kept)
     found.append(
@@ -126,16 +125,16 @@ def _choices(evidence: Evidence, runtime: str) -> list[Finding]:
         ("fasternet_t0 with 1/2", "fasternet_t0", "c_p = c/2 in T0, of c/4's (accuracy: -0.2)"),
     )
     counted = [
-        above(f"{runtime}: time with {what}", ratio(measured, base), 1.0)
+        above(f"{runtime}: time with {what}", times, 1.0)
         for name, base, what in rows
-        if (measured := evidence.network(name, runtime, device="cpu"))
+        if (times := evidence.times(name, base, runtime))
     ]
     told = (
         ("fasternet_t0 with ReLU", "fasternet_t0", "ReLU in T0, of GELU's (accuracy: -0.6)"),
         ("fasternet_t0 with 1/8", "fasternet_t0", "c_p = c/8 in T0, of c/4's (accuracy: -0.6)"),
     )
     return counted + [
-        beside(f"{runtime}: time with {what}", ratio(measured, base))
+        beside(f"{runtime}: time with {what}", times)
         for name, base, what in told
-        if (measured := evidence.network(name, runtime, device="cpu"))
+        if (times := evidence.times(name, base, runtime))
     ]

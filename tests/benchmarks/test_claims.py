@@ -294,3 +294,13 @@ def test_evidence_finds_by_settings() -> None:
     assert found is not None
     assert found.settings["runtime"] == "openvino"
     assert evidence.operator("conv", "openvino", channels=97) is None
+
+
+def test_network_of_two_contests_is_found_in_the_one_that_compares() -> None:
+    evidence = Evidence([network("fasternet_t0", mobilenet_v2=0.7), network("fasternet_t0")])
+
+    found = evidence.times("fasternet_t0", "mobilenet_v2", "onnxruntime")
+
+    assert found is not None
+    assert found.estimate == 0.7
+    assert evidence.times("fasternet_t0", "resnet50", "onnxruntime") is None
