@@ -8,9 +8,14 @@ from matplotlib.axes import Axes
 from benchmarks.pages import number
 from benchmarks.recommend_choices import is_valid
 from benchmarks.report.plots import (
-    COLOURS,
+    BLACK,
+    BLUE,
+    GREEN,
     LINES,
     MARKERS,
+    ORANGE,
+    PURPLE,
+    VERMILION,
     canvas,
     legend_below,
     literal,
@@ -21,6 +26,8 @@ from benchmarks.report.section import Figure, Section, Table, table
 from measuring.record import Measurement
 
 Way = tuple[str, str, str, int, int]
+_RUNTIMES = (BLUE, ORANGE, BLACK, GREEN, VERMILION, PURPLE)
+"""In this order, since the first three are told apart in grey, too."""
 POOR = 0.1
 """Residual above which the line does not describe the machine."""
 
@@ -77,7 +84,7 @@ class _Looks:
         runtimes = sorted({str(record.settings["runtime"]) for record in bench})
         precisions = sorted({str(record.settings["precision"]) for record in bench})
         shapes = sorted({way(record)[3:] for record in bench})
-        self._colour = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(runtimes)}
+        self._colour = {name: _RUNTIMES[i % len(_RUNTIMES)] for i, name in enumerate(runtimes)}
         self._marker = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(precisions)}
         self._line = {shape: LINES[i % len(LINES)] for i, shape in enumerate(shapes)}
 

@@ -1,5 +1,6 @@
 """A report as one HTML page that needs no network, and as Markdown with the same tables."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,10 +51,10 @@ def _template(environment: Environment, name: str) -> Template:
 
 
 def _escaped(value: object) -> object:
-    """A `|` would end a cell and `<` begin a tag; `_` and `*` between letters mean nothing."""
+    """A `|` would end a cell, a backtick begin code and `<` before a letter a tag; `_` and `*`
+    between letters mean nothing."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    flat = " ".join(value.split())
-    for character, written in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "\\`")):
-        flat = flat.replace(character, written)
-    return flat
+    flat = re.sub(r"([|`])", r"\\\1", " ".join(value.split()))
+    flat = re.sub(r"&(?=#?\w+;)", "&amp;", flat)
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", flat)

@@ -109,8 +109,8 @@ def _table(found: Recommendation) -> Table:
     percentile = f">p{found.requirements.percentile:g} ms"
     columns = (
         *("network", "precision", "runtime", ">instances x threads", ">max_batch"),
-        *(">top-1", "accuracy is", percentile, ">of capacity", ">images/s", ">95 %"),
-        *(">memory MB", "verdict"),
+        *(">top-1", percentile, ">of capacity", ">images/s", ">95 %", ">memory MB"),
+        *("verdict", "accuracy is"),
     )
     rows = [_row(it, found, beaten.get(it.choice)) for it in ordered]
     return table(
@@ -134,13 +134,13 @@ def _row(it: Assessed, found: Recommendation, beaten: Dominated | None) -> tuple
         f"{choice.instances} x {choice.threads}",
         str(choice.max_batch),
         "" if choice.accuracy is None else f"{choice.accuracy.top1 * 100:.1f} %",
-        f"{choice.accuracy.origin if choice.accuracy else 'not known'}{weights}",
         f"{prediction.seconds * 1e3:.1f}" if finite else "no end",
         f"{prediction.utilisation:.0%}",
         f"{choice.throughput.estimate:.0f}",
         f"{choice.throughput.low:.0f} to {choice.throughput.high:.0f}",
         "" if choice.memory is None else f"{choice.memory / 1e6:.0f}",
         _verdict(it, found, beaten),
+        f"{choice.accuracy.origin if choice.accuracy else 'not known'}{weights}",
     )
 
 
