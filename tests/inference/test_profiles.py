@@ -14,7 +14,9 @@ from inference.profiles import (
     Way,
     Winner,
     add_comparison,
+    measured_seconds,
     preferred_runtime,
+    preferred_shape,
     read_profile,
 )
 from measuring.bootstrap import Interval, Ratio
@@ -209,3 +211,71 @@ def test_profile_is_a_document_that_people_can_read(
 def test_timing_in_images_per_second_keeps_its_bounds_in_order(artifact: Artifact) -> None:
     images = compare(artifact).timings[0].images_per_second
     assert (images.low, images.estimate, images.high) == (200, 400, 800)
+
+
+def only(comparison: Comparison, runtime: str) -> Comparison:
+    """As if nothing but this runtime had been timed."""
+    timings = tuple(it for it in comparison.timings if it.way.runtime == runtime)
+    winners = tuple(replace(it, way=replace(it.way, runtime=runtime)) for it in comparison.winners)
+    return replace(comparison, timings=timings, winners=winners)
+
+
+def test_preferred_runtime_is_that_of_the_comparison_with_most_runtimes(
+    tmp_path: Path, artifact: Artifact, machine: Machine
+) -> None:
+    """A later run of one runtime alone says nothing of the others."""
+    both = compare(artifact)
+    for comparison in (both, only(both, "onnxruntime")):
+        add_comparison(tmp_path, machine, comparison)
+    profile = read_profile(tmp_path, machine)
+    assert len(profile.comparisons) == 2
+    assert preferred_runtime(profile, artifact, VERSIONS).runtime == "openvino"
+
+
+def shaped(comparison: Comparison, seconds: dict[tuple[int, int], float]) -> Comparison:
+    """Each shape (instances, threads) with its seconds of a call of eight."""
+    timings = tuple(
+        replace(it, instances=shape[0], threads=shape[1], seconds=Interval(took, took, took, 0.95))
+        for it in comparison.timings
+        for shape, took in seconds.items()
+    )
+    return replace(comparison, timings=timings)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        pytest.param({(1, 2): 1.0, (2, 1): 1.5}, (2, 1), id="many-answer-more"),
+        pytest.param({(1, 2): 1.0, (2, 1): 1.95}, (1, 2), id="hardly-more"),
+        pytest.param({(1, 2): 1.0, (2, 1): 2.5}, (1, 2), id="one-answers-more"),
+        pytest.param({(1, 2): 1.0}, None, id="nothing-compared"),
+    ],
+)
+def test_preferred_shape_answers_the_most(
+    tmp_path: Path,
+    artifact: Artifact,
+    machine: Machine,
+    seconds: dict[tuple[int, int], float],
+    expected: tuple[int, int] | None,
+) -> None:
+    add_comparison(tmp_path, machine, shaped(compare(artifact), seconds))
+    profile = read_profile(tmp_path, machine)
+    way = {"runtime": "openvino", "device": "cpu"}
+    assert preferred_shape(profile, artifact, VERSIONS, **way) == expected
+    measured = measured_seconds(profile, artifact, VERSIONS, **way)
+    assert measured == {shape: {8: took} for shape, took in seconds.items()}
+    stale = VERSIONS | {"openvino": "2027.0.0"}
+    assert preferred_shape(profile, artifact, stale, **way) is None
+
+
+def test_profile_forgets_no_shape_for_a_run_that_did_not_try_it(
+    tmp_path: Path, artifact: Artifact, machine: Machine
+) -> None:
+    both = shaped(compare(artifact), {(1, 2): 1.0, (2, 1): 1.5})
+    for comparison in (both, shaped(compare(artifact), {(1, 2): 0.9})):
+        add_comparison(tmp_path, machine, comparison)
+    profile = read_profile(tmp_path, machine)
+    way = {"runtime": "openvino", "device": "cpu"}
+    assert preferred_shape(profile, artifact, VERSIONS, **way) == (2, 1)
+    measured = measured_seconds(profile, artifact, VERSIONS, **way)
+    assert measured == {(1, 2): {8: 0.9}, (2, 1): {8: 1.5}}
