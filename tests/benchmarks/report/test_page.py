@@ -10,6 +10,8 @@ import pytest
 from benchmarks.recommend_requirements import Requirements
 from benchmarks.report.page import html, markdown
 from benchmarks.report.section import table
+from measuring.record import write_measurements
+from tests.benchmarks.hand_made import bench, invalid
 from tests.benchmarks.report.hand_made_results import HOSTILE, make_report, write_results
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -103,6 +105,15 @@ def test_page_without_a_decision_looks_like_none(tmp_path: Path) -> None:
     assert 'class="card undecided"' in page
     text = "".join(Reader(page).text)
     assert "Nothing measured meets this; nearest miss: shufflenet_v2_x1_0 int8" in text
+
+
+def test_page_of_records_that_are_all_invalid_says_what_to_do(tmp_path: Path) -> None:
+    write_measurements(tmp_path / "a.jsonl", [invalid(bench(), "other load: 19 %")])
+    headline = make_report(tmp_path).page.card.headline
+    assert headline.startswith(
+        "Nothing to choose from: all 1 records are marked INVALID (other load"
+    )
+    assert "--invalid" in headline
 
 
 def test_page_sections_without_records_name_the_command_that_makes_them(page: str) -> None:
