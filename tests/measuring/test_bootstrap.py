@@ -5,6 +5,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from measuring.bootstrap import (
     Ratio,
     Resampling,
+    block_interval,
     clustered_interval,
     interval,
     mean,
@@ -148,3 +149,18 @@ def test_clustered_interval_of_one_origin_is_refused() -> None:
 def test_clustered_interval_of_other_shapes_is_refused() -> None:
     with pytest.raises(InputError, match=r"\(3,\) values in \(2,\) clusters"):
         clustered_interval(np.ones(3), np.zeros(2, np.int64))
+
+
+def test_block_interval_holds_the_true_median_as_often_as_it_says() -> None:
+    """400 samples of 30 blocks each, in 95 of 100 of which the true median should be held."""
+    generator = np.random.default_rng(11)
+    held = 0
+    for _ in range(400):
+        found = block_interval(generator.normal(5.0, 1.0, 30))
+        held += found.low <= 5.0 <= found.high
+    assert 0.90 <= held / 400 <= 1.0
+
+
+def test_block_interval_of_one_block_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"from 1 block"):
+        block_interval(np.ones(1))
