@@ -113,7 +113,8 @@ def test_report_a_place_that_cannot_be_written_is_an_error(
 )
 def test_slo_is_read(text: str, percentile: float, seconds: float) -> None:
     found = report_options.slo(text)
-    assert (found.percentile, found.seconds) == (percentile, pytest.approx(seconds))
+    assert found.percentile == percentile
+    assert found.seconds == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "p99", "p99=20", "p100=1s", "p0=1s", "p99=0ms", "99=20ms"])

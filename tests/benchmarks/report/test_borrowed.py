@@ -7,7 +7,7 @@ import pytest
 from benchmarks.pages import PUBLISHED
 from benchmarks.report.borrowed import borrowed
 from benchmarks.report.results import read_results
-from measuring.record import Measurement, write_measurements
+from measuring.record import Measurement, Scalar, write_measurements
 from tests.benchmarks.hand_made import MACHINE, STARTED, bench
 
 
@@ -21,12 +21,17 @@ def test_borrowed_sections_without_records_name_their_commands(tmp_path: Path) -
 
 
 def test_roofline_without_peaks_of_these_threads_says_so(tmp_path: Path) -> None:
-    copied = {"what": "copy", "precision": "fp32", "size": 1 << 20, "bytes": 1 << 20}
+    copied: dict[str, Scalar] = {
+        "what": "copy",
+        "precision": "fp32",
+        "size": 1 << 20,
+        "bytes": 1 << 20,
+    }
     records = [
         Measurement(
             name, {"threads": 1, "device": "cpu", **more}, bench().latencies, MACHINE, STARTED
         )
-        for name, more in (("layer", {}), ("peak", copied))
+        for name, more in (("layer", dict[str, Scalar]()), ("peak", copied))
     ]
     write_measurements(tmp_path / "a.jsonl", records)
     roofline, *_ = borrowed(read_results(tmp_path), MACHINE)

@@ -110,9 +110,7 @@ def test_page_without_a_decision_looks_like_none(tmp_path: Path) -> None:
 def test_page_of_records_that_are_all_invalid_says_what_to_do(tmp_path: Path) -> None:
     write_measurements(tmp_path / "a.jsonl", [invalid(bench(), "other load: 19 %")])
     headline = make_report(tmp_path).page.card.headline
-    assert headline.startswith(
-        "Nothing to choose from: all 1 records are marked INVALID (other load"
-    )
+    assert "all 1 records are marked INVALID (other load" in headline
     assert "--invalid" in headline
 
 
