@@ -11,12 +11,23 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Canvas
 
 from benchmarks.operation_kinds import KINDS
-from benchmarks.report.plots import COLOURS, HATCHES, STYLE, plain_ticks
+from benchmarks.report.plots import (
+    BLACK,
+    COLOURS,
+    GREY,
+    HATCHES,
+    ORANGE,
+    SKY,
+    STYLE,
+    plain_ticks,
+)
 from benchmarks.roofline import Point, Roof
 from benchmarks.roofline_shares import by_kind
 
 _MARKERS = ("o", "^", "v", "D", "s", "P", "*", "X", "<", ">")
-_LOOKS = {kind: (COLOURS[i % len(COLOURS)], _MARKERS[i]) for i, kind in enumerate(KINDS)}
+# More kinds than the palette has colours: two greys and a brown for what is no arithmetic.
+_COLOURS = (*COLOURS[:4], ORANGE, SKY, BLACK, GREY, "#6B4C2A", "#C8C8C8")
+_LOOKS = {kind: (_COLOURS[i], _MARKERS[i]) for i, kind in enumerate(KINDS)}
 _CELL = (4.3, 3.4)  # inches of one network's plot
 _LEAST_SHARE = 0.004  # of a network's time: what is shorter is not drawn
 _LOW = 0.05  # multiply-accumulates per byte, and 10^9 of them per second
@@ -110,7 +121,7 @@ def _bars(axes: Axes, labels: Sequence[str], shares: Sequence[Mapping[str, float
                 labels,
                 widths,
                 left=left,
-                color=COLOURS[index % len(COLOURS)],
+                color=_COLOURS[index],
                 hatch=HATCHES[index % len(HATCHES)],
                 edgecolor="white",
                 linewidth=0.6,
