@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What decides between options that meet everything.",
 )
+@click.option("--run", metavar="RUN", show_default="the newest", help="A run of stride bench.")
 @click.option("--against", metavar="RUN", help="An earlier run of stride bench to compare with.")
 @click.option("--invalid", is_flag=True, help="Use records marked INVALID, too.")
 @options.as_json
@@ -105,6 +106,7 @@ def _compose(directory: Path, values: dict[str, Any]) -> "Report":
         command=report_options.command_line(values),
         version=version("stride"),
         made=now(),
+        run=values["run"],
         against=values["against"],
         invalid=values["invalid"],
         notes=report_options.assumptions(values),

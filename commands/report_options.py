@@ -103,7 +103,7 @@ def assumptions(values: dict[str, Any]) -> list[str]:
 def command_line(values: dict[str, Any]) -> str:
     """The command that makes the same report of the same records."""
     parts = ["stride report"]
-    for name in ("slo", "rate", "accuracy", "memory", "against"):
+    for name in ("slo", "rate", "accuracy", "memory", "run", "against"):
         if values[name] is not None:
             value = f"{values[name]:g}" if name == "rate" else values[name]
             parts.append(f"--{name} {value}")

@@ -25,13 +25,15 @@ from measuring.machine import Machine
 @dataclass(frozen=True)
 class Asked:
     """What the report is to answer; `notes` go on the card, `command` is how it was asked for;
-    `against`: an earlier run by its name; `invalid`: use records marked INVALID too."""
+    `run`: one by its name instead of the newest; `against`: an earlier one; `invalid`: use records
+    marked INVALID too."""
 
     requirements: Requirements
     published: Mapping[str, Published]
     command: str
     version: str
     made: str
+    run: str | None = None
     against: str | None = None
     invalid: bool = False
     notes: Sequence[str] = ()
@@ -51,8 +53,8 @@ class Report:
 
 def compose(results: Results, asked: Asked, stages: Waterfalls, here: Machine) -> Report:
     """From the newest runs on this machine, else on any. Raises MissingError where `stride bench`
-    has left no records, InputError for an earlier run that does not exist."""
-    bench = results.newest("bench", here)
+    has left no records, InputError for a run that does not exist."""
+    bench = results.named(asked.run, "bench") if asked.run else results.newest("bench", here)
     if bench is None:
         raise MissingError(
             f"no records of stride bench in {results.directory}, so there is nothing to report; "

@@ -63,7 +63,9 @@ def test_report_json_is_one_document(
         pytest.param((*LOOSE, "--device", "cuda"), 1, id="no-such-device"),
         pytest.param((*LOOSE, "--against", "20260131-120000-aaaa"), 0, id="as-fast-as-itself"),
         pytest.param((*LOOSE, "--against", "20260130-120000-bbbb"), 1, id="slower-than-before"),
-        pytest.param(("--against", "1999"), 2, id="no-such-run"),
+        pytest.param(("--against", "1999"), 2, id="nothing-to-compare-with"),
+        pytest.param(("--run", "1999"), 2, id="no-such-run"),
+        pytest.param((*LOOSE, "--run", "20260130"), 0, id="an-earlier-run"),
         pytest.param(("--slo", "20ms"), 2, id="no-percentile"),
         pytest.param(("--rate", "0"), 2, id="no-requests"),
         pytest.param(("--prefer", "beauty"), 2, id="no-such-preference"),
@@ -144,8 +146,8 @@ def test_sizes_that_are_none_are_refused(text: str) -> None:
 
 def test_command_line_makes_the_same_report_again() -> None:
     values = {
-        "slo": "p99=20ms", "rate": 200.0, "accuracy": "75%", "memory": None, "against": "2026",
-        "devices": ("cpu",), "prefer": "speed", "invalid": True,
+        "slo": "p99=20ms", "rate": 200.0, "accuracy": "75%", "memory": None, "run": None,
+        "against": "2026", "devices": ("cpu",), "prefer": "speed", "invalid": True,
     }  # fmt: skip
     assert report_options.command_line(values) == (
         "stride report --slo p99=20ms --rate 200 --accuracy 75% --against 2026 --device cpu "
