@@ -24,7 +24,7 @@ from inference.resample import resample, shortest_side
 from measuring.input_spec import InputSpec, Interpolation
 from measuring.latencies import latencies
 from measuring.machine import fingerprint
-from measuring.record import Measurement, append_measurements, now
+from measuring.record import Measurement, Scalar, append_measurements, now
 from models import Loaded, load
 from models.pixels_in import PixelsIn
 
@@ -90,7 +90,7 @@ def _measurement(loaded: Loaded, spec: InputSpec, pairs: list[Pair], started: st
     differences = np.array([pair.difference for pair in pairs])
     exact = _top_1(loaded, np.stack([pair.exact for pair in pairs]))
     same = _top_1(loaded, np.stack([pair.fast for pair in pairs])) == exact
-    settings = {
+    settings: dict[str, Scalar] = {
         "network": NETWORK,
         "interpolation": spec.interpolation,
         "pictures": len(pairs),

@@ -26,7 +26,7 @@ from benchmarks.serving_ways import INSTANCES, Bodies, Drive, Visit, bodies, lim
 from measuring.cores import available_cores
 from measuring.latencies import latencies
 from measuring.machine import Machine, fingerprint
-from measuring.record import Measurement, append_measurements, now
+from measuring.record import Measurement, Scalar, append_measurements, now
 
 NETWORKS = ("shufflenet_v2_x1_0", "shufflenet_v2_x0_5")
 NAME = "serving"
@@ -183,7 +183,7 @@ def record(
     machine: Machine,
 ) -> Measurement:
     """The latencies, with what they cost as settings."""
-    settings = {
+    settings: dict[str, Scalar] = {
         "network": network,
         "kind": cell.kind,
         "way": cell.way,

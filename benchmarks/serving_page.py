@@ -194,7 +194,7 @@ def _floor(found: Rounds) -> list[str]:
         own = _spread(rounds, cpu)
         cells = [way, _spread(rounds, rate).told(0), f"{p50 * 1e3:.2f}", f"{p99 * 1e3:.2f}"]
         lines.append(row([*cells, f"{own.median * 1e6:.0f}"]))
-    cost = paired(*(ways[way] for way in _FLOOR), sub, cpu)
+    cost = paired(ways[serving_floor.WITH], ways[serving_floor.WITHOUT], sub, cpu)
     if cost is not None:
         figures = Spread(*(f * 1e6 for f in (cost.median, cost.low, cost.high)))
         lines += ["", f"Recording costs {figures.told(1)} us of processor time per request."]

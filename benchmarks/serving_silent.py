@@ -31,7 +31,7 @@ def main() -> None:
     serve(Settings(repository=Path(repository), models=(parse_model(option),), port=0))
 
 
-def _nothing(*_: Any) -> None:
+def _nothing(*_: Any, **__: Any) -> None:
     """In place of everything that records."""
 
 

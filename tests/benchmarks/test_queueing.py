@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.queueing import (
     mg_1_mean,
@@ -16,7 +17,7 @@ from benchmarks.queueing import (
 COUNT = 200_000
 
 
-def times(rate: float, seed: int) -> tuple[np.ndarray, np.random.Generator]:
+def times(rate: float, seed: int) -> tuple[NDArray[np.float64], np.random.Generator]:
     return poisson_arrivals(rate, COUNT / rate, seed), np.random.Generator(np.random.PCG64(seed))
 
 

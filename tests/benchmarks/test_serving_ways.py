@@ -13,9 +13,9 @@ import pytest
 import urllib3
 
 from benchmarks import serving
-from benchmarks.serving_load import drive, read_result
+from benchmarks.serving_load import Post, drive, read_result
 from benchmarks.serving_processes import Server, cpu_seconds, family, pinned
-from benchmarks.serving_ways import RAW, Post, bodies, limit, python, serve_command
+from benchmarks.serving_ways import RAW, Visit, bodies, limit, python, serve_command
 from inference.artifact import read_artifact
 from inference.classification import top_k
 from inference.decode import decode
@@ -109,10 +109,10 @@ def test_a_visit_that_others_disturb_is_repeated_and_in_the_end_marked(
 ) -> None:
     seconds = iter([0.0, 5.0, 5.0, 5.0])  # of the whole machine: others in the first visit alone
     monkeypatch.setattr(serving, "busy_seconds", lambda: next(seconds))
-    visit = serving.Visit(1, 1.0, np.array([1.0]), cpu=0.0, generator_cpu=0.0, failures=0)
+    visit = Visit(1, 1.0, np.array([1.0]), cpu=0.0, generator_cpu=0.0, failures=0)
     visits = []
 
-    def run() -> serving.Visit:
+    def run() -> Visit:
         visits.append(time.perf_counter())
         return visit
 
