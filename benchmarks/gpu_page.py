@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.gpu import engines, selftest
+from benchmarks.gpu.findings import ONNX, findings
 from benchmarks.gpu.plan import STAGES
 from benchmarks.gpu.table import tables as suite_tables
+from benchmarks.gpu.ways import COMPILED
 from benchmarks.pages import PUBLISHED, ROOT, rewrite_part
 from measuring.record import Measurement, read_measurements
 
@@ -22,8 +24,10 @@ NOTHING = (
 _STAGE_OF = {
     "gpu-facts": "fingerprint", "gpu-peaks": "peaks", engines.NAME: "engines",
     selftest.NAME: "selftest", "gpu-kernels": "profile", "gpu-claims": "claims",
-    "gpu-energy": "energy",
+    "gpu-energy": "energy", ONNX: "onnxruntime",
 }  # fmt: skip
+
+_TOLD = ("torch", "onnxruntime-gpu", "tensorrt", "numpy")
 
 
 def records() -> list[Path]:
@@ -35,25 +39,35 @@ def tables(runs: Sequence[Sequence[Measurement]]) -> str:
     """Each run with its machine, and what has not been run at all."""
     if not any(runs):
         return NOTHING
-    parts = [f"{_machine(found)}\n\n{suite_tables(found)}" for found in runs if found]
+    parts = [_part(found) for found in runs if found]
     return "\n\n".join([*parts, _not_run(runs)]) + "\n"
 
 
+def _part(found: Sequence[Measurement]) -> str:
+    """One machine: what was found first, what it was found in after it."""
+    detailed = suite_tables(found).replace("### ", "#### ")
+    return f"{_machine(found)}\n\n{findings(found)}\n\n{detailed}"
+
+
 def _machine(found: Sequence[Measurement]) -> str:
-    machine = found[0].machine
+    machine = found[-1].machine  # the libraries of stages that came later are there, too
     cards = ", ".join(f"{gpu.name} (driver {gpu.driver})" for gpu in machine.gpus or ())
-    libraries = ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
+    libraries = ", ".join(
+        f"{name} {version}" for name, version in machine.libraries.items() if name in _TOLD
+    )
     return (
-        f"## {cards or 'a GPU that was not asked for its name'}, {found[0].started[:10]}\n\n"
+        f"### {cards or 'a GPU that was not asked for its name'}, {found[0].started[:10]}\n\n"
         f"{machine.cores} cores of {machine.processor.model}; Python {machine.python}; {libraries}."
     )
 
 
 def _not_run(runs: Sequence[Sequence[Measurement]]) -> str:
-    run = {_STAGE_OF.get(measured.name) for found in runs for measured in found}
-    left = [stage for stage in STAGES if stage in _STAGE_OF.values() and stage not in run]
-    other = [stage for stage in STAGES if stage not in {*_STAGE_OF.values(), "prepare"}]
-    return f"Not run on a GPU: {', '.join([*left, *other])}; TensorRT."
+    every = [measured for found in runs for measured in found]
+    run = {_STAGE_OF.get(measured.name) for measured in every} | {"prepare"}
+    if any(measured.settings.get("way") == COMPILED for measured in every):
+        run.add("compiled")
+    left = [stage for stage in STAGES if stage not in run]
+    return f"Stages that no run here has records of: {', '.join(left) or 'none'}."
 
 
 def main() -> None:

@@ -4,8 +4,9 @@ share of the least possible time."""
 from collections.abc import Sequence
 
 from benchmarks.gpu import claims, energy, engines, kernels, peaks, selftest
+from benchmarks.gpu.findings import ONNX
 from benchmarks.gpu.journal import Entry
-from benchmarks.pages import header, number, row
+from benchmarks.pages import header, number, row, speed
 from measuring.record import Measurement
 
 
@@ -120,6 +121,16 @@ def _selftest(found: Sequence[Measurement]) -> str:
     return "\n".join(lines)
 
 
+def _onnx(found: Sequence[Measurement]) -> str:
+    columns = ("network", "precision", "batch", "way", "median", "times as fast as torch")
+    lines = ["### ONNX Runtime beside PyTorch, end to end", "", *header(columns)]
+    for measured in found:
+        cells = [str(measured.settings[key]) for key in ("network", "precision", "batch", "way")]
+        alone = measured.settings["way"] == measured.settings["base"]
+        lines.append(row([*cells, _time(measured), "1" if alone else speed(measured)]))
+    return "\n".join(lines)
+
+
 def _time(measured: Measurement) -> str:
     return _told(measured.latencies.percentile(50.0))
 
@@ -133,6 +144,7 @@ _TABLES = {
     engines.NAME: _engines,
     claims.NAME: _claims,
     kernels.NAME: _kernels,
+    ONNX: _onnx,
     energy.NAME: _energy,
     selftest.NAME: _selftest,
 }
