@@ -7,6 +7,7 @@ kernels are cached by PyTorch (TORCHINDUCTOR_CACHE_DIR), so the next start is fa
 import os
 import shutil
 import sys
+from types import FunctionType
 
 import numpy as np
 import torch
@@ -46,8 +47,8 @@ def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> 
 
 def compiled(network: nn.Module) -> Network:
     """The network, compiled when it is first called: for one picture, and for any number more."""
-    single = torch.compile(network, dynamic=False)
-    several = torch.compile(network)
+    single = torch.compile(_apart(network), dynamic=False)
+    several = torch.compile(_apart(network))
 
     def run(pixels: Tensor) -> Tensor:
         if len(pixels) == 1:
@@ -59,6 +60,21 @@ def compiled(network: nn.Module) -> Network:
         return logits
 
     return run
+
+
+def _apart(network: nn.Module) -> Network:
+    """The network as a function with a code object of its own.
+
+    PyTorch keeps what it compiled with the code object, eight times at most, and then runs on
+    without compiling: a fifth network or instance in a process would be an eager one.
+    """
+
+    def forward(pixels: Tensor) -> Tensor:
+        logits: Tensor = network(pixels)
+        return logits
+
+    code = forward.__code__.replace()
+    return FunctionType(code, globals(), forward.__name__, None, forward.__closure__)
 
 
 def require_compiler() -> None:
