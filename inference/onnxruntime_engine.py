@@ -63,8 +63,9 @@ def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> 
     return OnnxRuntimeEngine(bound.run, name=f"onnxruntime cuda {precision}", size=size)
 
 
-# Float32 means float32: without this, products lose 13 of 23 bits on tensor cores.
-CUDA_OPTIONS = {"device_id": "0", "use_tf32": "0"}
+# Float32 means float32: without this, products lose 13 of 23 bits on tensor cores. The first GPU is
+# the default: to name it makes ONNX Runtime look for a plugin of that GPU, and warn of having none.
+CUDA_OPTIONS = {"use_tf32": "0"}
 
 
 def direct(session: ort.InferenceSession) -> Callable[[Pixels], Logits]:

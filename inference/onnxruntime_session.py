@@ -18,6 +18,13 @@ from inference.errors import ArtifactError, RuntimeMissingError
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _ERRORS_ONLY = 3
+# What ONNX Runtime says of a provider that its build lists and that cannot start on this machine.
+_NOT_STARTED = (
+    "TensorRT libraries",
+    "CUDA_PATH is set",
+    "driver version is insufficient",
+    "no CUDA-capable device",
+)
 
 Providers = Mapping[str, Mapping[str, str]]
 
@@ -42,8 +49,8 @@ def open_session(path: Path, settings: SessionSettings) -> ort.InferenceSession:
     try:
         session = ort.InferenceSession(path, options, providers=providers, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors share no other base class.
-        if TENSORRT in settings.providers and "TensorRT libraries" in str(error):
-            raise _not_started(TENSORRT) from error
+        if CPU not in settings.providers and any(told in str(error) for told in _NOT_STARTED):
+            raise _not_started(next(iter(settings.providers))) from error
         raise ArtifactError(f"{path} cannot be opened by onnxruntime: {error}") from error
     if CPU not in settings.providers:
         require_placement(path, session, settings.providers)

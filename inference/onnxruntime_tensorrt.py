@@ -45,7 +45,7 @@ def tensorrt_options(precision: Precision, size: int) -> dict[str, str]:
         f"trt_profile_{which}_shapes": f"pixels:{batch}x{size}x{size}x3"
         for which, batch in (("min", 1), ("opt", _USUAL), ("max", _LARGEST))
     }
-    options |= {"device_id": "0", "trt_engine_cache_enable": "0", "trt_timing_cache_enable": "0"}
+    options |= {"trt_engine_cache_enable": "0", "trt_timing_cache_enable": "0"}
     if precision in _FLAGS:
         options[_FLAGS[precision]] = "1"
     return options

@@ -10,6 +10,7 @@ from inference.engine import Logits, Pixels
 from inference.errors import ArtifactError, RuntimeMissingError
 from inference.manifest import Precision
 from inference.onnxruntime_binding import KEPT, BoundSession
+from inference.onnxruntime_engine import CUDA_OPTIONS
 from inference.onnxruntime_session import (
     CPU,
     CUDA,
@@ -88,7 +89,10 @@ def test_onnxruntime_on_a_gpu_answers_as_the_reference(tmp_path: Path, runtime: 
     if PROVIDERS[runtime] not in ort.get_available_providers():
         pytest.skip(f"onnxruntime has no {PROVIDERS[runtime]} here")
     artifact = write_convolution(tmp_path, "fp32", bound=1e-5)
-    engine = open_engine(artifact, runtime=runtime, device="cuda", threads=1)
+    try:
+        engine = open_engine(artifact, runtime=runtime, device="cuda", threads=1)
+    except RuntimeMissingError as error:  # a wheel lists TensorRT's provider without its libraries
+        pytest.skip(f"{PROVIDERS[runtime]} cannot start here: {error}")
     assert engine.name == f"{runtime} cuda fp32"
     assert all(parity.holds for parity in replay(engine, read_reference(artifact), bound=1e-5))
 
@@ -113,6 +117,36 @@ def test_onnxruntime_provider_that_did_not_start_is_refused(tmp_path: Path) -> N
     session = recording_session(path, [CPU])
     with pytest.raises(RuntimeMissingError, match=f"has {CUDA} and could not start it: .*driver"):
         require_placement(path, session, {CUDA: {}})
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        pytest.param(TENSORRT, "Please install TensorRT libraries as mentioned", id="libraries"),
+        pytest.param(CUDA, "CUDA failure 35: CUDA driver version is insufficient", id="driver"),
+        pytest.param(CUDA, "CUDA failure 100: no CUDA-capable device is detected", id="GPU"),
+    ],
+)
+def test_onnxruntime_provider_that_its_build_lists_and_that_cannot_start_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str, said: str
+) -> None:
+    """A build for GPUs on a machine that lacks what it needs, whose words are imitated."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError(f"/onnxruntime/provider.cc:1 {said}")
+
+    monkeypatch.setattr(ort, "get_available_providers", lambda: [provider, CPU])
+    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(ort, "InferenceSession", refuse)
+    path = write_convolution(tmp_path, "fp32").directory / "model.onnx"
+    with pytest.raises(RuntimeMissingError, match=f"has {provider} and could not start it"):
+        open_session(path, SessionSettings(1, {provider: {}}))
+
+
+@pytest.mark.parametrize("options", [CUDA_OPTIONS, tensorrt_options("fp16", SIZE)])
+def test_onnxruntime_gpu_is_the_first_without_being_named(options: dict[str, str]) -> None:
+    """ONNX Runtime warns of each session that names one: it has no plugin for it."""
+    assert "device_id" not in options
 
 
 def test_bound_session_answers_as_the_session_does(tmp_path: Path) -> None:
