@@ -6,8 +6,8 @@ python -m benchmarks.gpu_page
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.gpu import engines, selftest
-from benchmarks.gpu.findings import ONNX, findings
+from benchmarks.gpu import engines, onnx_engines, selftest
+from benchmarks.gpu.findings import findings
 from benchmarks.gpu.plan import STAGES
 from benchmarks.gpu.table import tables as suite_tables
 from benchmarks.gpu.ways import COMPILED
@@ -24,7 +24,7 @@ NOTHING = (
 _STAGE_OF = {
     "gpu-facts": "fingerprint", "gpu-peaks": "peaks", engines.NAME: "engines",
     selftest.NAME: "selftest", "gpu-kernels": "profile", "gpu-claims": "claims",
-    "gpu-energy": "energy", ONNX: "onnxruntime",
+    "gpu-energy": "energy", onnx_engines.NAME: onnx_engines.ONNX,
 }  # fmt: skip
 
 _TOLD = ("torch", "onnxruntime-gpu", "tensorrt", "numpy")

@@ -26,8 +26,10 @@ DEVICE, END_TO_END = "device", "end to end"
 def steps(context: Context) -> list[Step]:
     """What matters most comes first: the default networks in fp16."""
     scale = context.scale
-    order = [(network, each) for each in scale.precisions for network in scale.networks]
-    order += [(network, each) for each in scale.precisions for network in scale.references]
+    order: list[tuple[str, Precision]] = []
+    for each in scale.precisions:
+        order += [(network, each) for network in scale.networks]
+        order += [(network, each) for network in scale.references if each in scale.referenced]
     return [
         Step("engines", f"{network} {precision}", partial(_time, network, precision, False))
         for network, precision in order

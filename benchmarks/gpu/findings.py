@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from benchmarks.gpu import claims, energy, engines, kernels, selftest
+from benchmarks.gpu import claims, energy, engines, kernels, onnx_engines, selftest
 from benchmarks.gpu.ways import BOTH, COMPILED, EAGER, RECORDED
 from benchmarks.pages import number
 from measuring.record import Measurement
 
-ONNX = "gpu onnxruntime"
 RECORDED_TARGET, COMPILED_TARGET = 3.0, 1.5
 _SMALL, _LARGE = 1, 256
 
@@ -177,14 +176,14 @@ def _onnx(found: Sequence[Measurement]) -> str:
     told = []
     for measured in found:
         settings = measured.settings
-        if measured.name == ONNX and settings["way"] == "onnxruntime":
+        if measured.name == onnx_engines.NAME and settings["way"] == onnx_engines.ONNX:
             told.append(
                 f"{settings['precision']} at {settings['batch']} {number(measured, 'speed'):.2f} "
                 f"({number(measured, 'speed_low'):.2f} to {number(measured, 'speed_high'):.2f})"
             )
     if not told:
         return ""
-    networks = ", ".join(_networks(found, ONNX))
+    networks = ", ".join(_networks(found, onnx_engines.NAME))
     return (
         f"**ONNX Runtime's CUDA provider on {networks}**, from memory to memory, as a multiple of "
         f"eager PyTorch's speed in the same blocks: {'; '.join(told)}."

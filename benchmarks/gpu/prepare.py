@@ -7,19 +7,24 @@ A process for each network: the answers of the originals come from the processor
 cores. With --compile it fills the compiler's cache instead, for those that come after.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from benchmarks.gpu.side_by_side import run_side_by_side
-from benchmarks.gpu.step import Context, Step, StepError
-from inference.manifest import Precision
+from benchmarks.gpu.step import Context, Step, StepError, StepSkippedError
+from inference.artifact import Artifact, read_artifact
+from inference.manifest import Format, Precision
 from measuring.cores import available_cores
 from measuring.errors import StrideError
 from measuring.input_spec import InputSpec
 from measuring.record import Measurement
+
+if TYPE_CHECKING:
+    from exporters.source import Source
 
 COMPILED: Precision = "fp16"
 _MOST_SECONDS = 180.0
@@ -27,28 +32,47 @@ _MOST_SECONDS = 180.0
 
 def steps(context: Context) -> list[Step]:
     """One for all networks, which are made side by side."""
-    networks = (*context.scale.networks, *context.scale.references)
-    return [Step("prepare", "artifacts", partial(_prepare, networks))]
+    scale = context.scale
+    wanted = dict.fromkeys(scale.references, scale.referenced)
+    wanted |= dict.fromkeys(scale.networks, scale.precisions)
+    return [Step("prepare", "artifacts", partial(_prepare, wanted, "torch"))]
 
 
-def artifact_name(network: str, precision: str) -> str:
+def make_onnx(precisions: tuple[Precision, ...], context: Context) -> Iterator[list[Measurement]]:
+    """The default networks for ONNX Runtime, each held to the originals on this device alone: on
+    every runtime of the processor besides, a network takes a minute. Raises as `_prepare` does."""
+    return _prepare(dict.fromkeys(context.scale.networks, precisions), "onnx", context)
+
+
+def open_onnx(context: Context, network: str, precision: str) -> Artifact:
+    """Raises StepSkippedError for one that has not been made."""
+    if not is_made(context, network, precision, "onnx"):
+        raise StepSkippedError(f"{artifact_name(network, precision, 'onnx')} was not made")
+    return read_artifact(context.repository / artifact_name(network, precision, "onnx"))
+
+
+def artifact_name(network: str, precision: str, format_: Format = "torch") -> str:
     """The folder in the repository."""
-    return f"{network}-torch-{precision}"
+    return f"{network}-{format_}-{precision}"
 
 
-def is_made(context: Context, network: str, precision: str) -> bool:
+def is_made(context: Context, network: str, precision: str, format_: Format = "torch") -> bool:
     """Whether its manifest is there, which is written last."""
-    return (context.repository / artifact_name(network, precision) / "manifest.json").is_file()
+    name = artifact_name(network, precision, format_)
+    return (context.repository / name / "manifest.json").is_file()
 
 
-def _prepare(networks: tuple[str, ...], context: Context) -> Iterator[list[Measurement]]:
+def _prepare(
+    wanted: Mapping[str, tuple[Precision, ...]], format_: Format, context: Context
+) -> Iterator[list[Measurement]]:
     """Raises StepError naming the networks that could not be made; the others are there."""
-    precisions = context.scale.precisions
     commands = {
-        network: [*_command(network, context), *_each("--precision", precisions)]
-        for network in networks
-        if not all(is_made(context, network, precision) for precision in precisions)
-    }
+        network: [
+            *_command(network, context), "--format", format_, *_each("--precision", precisions)
+        ]
+        for network, precisions in wanted.items()
+        if not all(is_made(context, network, precision, format_) for precision in precisions)
+    }  # fmt: skip
     _run(commands, context)
     yield []
 
@@ -88,6 +112,7 @@ def _each(option: str, values: tuple[str, ...]) -> list[str]:
 @click.option("--device", default="cuda")
 @click.option("--precision", "precisions", multiple=True)
 @click.option("--size", type=int, default=None)
+@click.option("--format", "format_", type=click.Choice(("torch", "onnx")), default="torch")
 @click.option("--compile", "compiles", is_flag=True)
 def main(
     network: str,
@@ -95,37 +120,43 @@ def main(
     device: str,
     precisions: tuple[Precision, ...],
     size: int | None,
+    format_: Format,
     compiles: bool,
 ) -> None:
-    """Export NETWORK with untrained weights, as what PyTorch opens."""
+    """Export NETWORK with untrained weights, as what PyTorch or ONNX Runtime opens."""
+    from exporters.source import Source
+    from models import load
+
     if compiles:
         _compile(repository / artifact_name(network, COMPILED), device)
     else:
         spec = InputSpec(size=size, resize=size) if size else None
-        _export(network, repository, device, precisions, spec)
+        source = Source(load(network, "untrained", input_spec=spec), network, report=click.echo)
+        _export(source, repository, precisions, format_, device)
 
 
 def _export(
-    network: str,
+    source: "Source",
     repository: Path,
-    device: str,
     precisions: tuple[Precision, ...],
-    spec: InputSpec | None,
+    format_: Format,
+    device: str,
 ) -> None:
+    """Raises ClickException naming the precisions that failed."""
     from exporters.export import export
     from exporters.formats import Recipe
-    from exporters.source import Source
-    from models import load
 
-    source = Source(load(network, "untrained", input_spec=spec), network, report=click.echo)
-    recipe = Recipe("model.safetensors", ("torch",), rewrites=(), devices=(device,))
+    if format_ == "onnx":
+        recipe = Recipe("gpu.onnx", ("onnxruntime",), devices=(device,))
+    else:
+        recipe = Recipe("model.safetensors", ("torch",), rewrites=(), devices=(device,))
     failed: list[str] = []
     for precision in precisions:
         try:
             export(
                 source,
-                artifact_name=network,
-                format="torch",
+                artifact_name=source.network,
+                format=format_,
                 precision=precision,
                 repository=repository,
                 recipes=(recipe,),
@@ -138,7 +169,6 @@ def _export(
 
 def _compile(directory: Path, device: str) -> None:
     """Only its cache is kept."""
-    from inference.artifact import read_artifact
     from inference.open_engine import open_engine
 
     open_engine(read_artifact(directory), runtime="torch-compiled", device=device).close()

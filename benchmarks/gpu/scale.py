@@ -16,7 +16,8 @@ _POWERS = tuple(2**exponent for exponent in range(11))
 
 @dataclass(frozen=True)
 class Scale:
-    """`batches`: of the default networks by precision; `few`: of the references; `compiled` and
+    """`referenced`: precisions of the references. `batches`: of the default networks by
+    precision; `few`: of the references and of ONNX Runtime; `compiled` and
     `profiled`: of what takes long to prepare. `size`: of all pictures, None for each network's own.
     `blocks`: interleaved ones for each point; `visit`: seconds of each way in one. `rotated`: bytes
     of pictures that are taken in turn, more than any cache holds. `copied`, `product`: bytes and
@@ -26,10 +27,11 @@ class Scale:
     references: tuple[str, ...] = REFERENCES
     contenders: tuple[str, ...] = CONTENDERS
     precisions: tuple[Precision, ...] = ("fp16", "fp32", "bf16")
+    referenced: tuple[Precision, ...] = ("fp16",)
     batches: tuple[tuple[Precision, tuple[int, ...]], ...] = (
         ("fp16", _POWERS),
-        ("fp32", (1, 8, 32, 128, 256, 1024)),
-        ("bf16", (1, 8, 32, 128, 256, 1024)),
+        ("fp32", (1, 8, 32, 256)),
+        ("bf16", (1, 32, 256)),
     )
     few: tuple[int, ...] = (1, 32, 256)
     compiled: tuple[int, ...] = (1, 32, 256)
@@ -55,6 +57,7 @@ REHEARSAL = Scale(
     references=("resnet18",),
     contenders=("mobilenet_v3_small", "shufflenet_v2_x0_5"),
     precisions=("fp32",),
+    referenced=("fp32",),
     batches=(("fp32", (1, 2)),),
     few=(1,),
     compiled=(),

@@ -47,6 +47,7 @@ def steps(context: Context) -> list[Step]:
         for network in scale.networks
         for runtime in _runtimes(network, precision, context)
     ]
+    replays.sort(key=lambda step: step.name.endswith("torch-compiled"))  # the slowest is the last
     return [Step("selftest", "pytest", _pytest, needs=("pytest", "pytest_timeout")), *replays]
 
 

@@ -3,8 +3,7 @@ share of the least possible time."""
 
 from collections.abc import Sequence
 
-from benchmarks.gpu import claims, energy, engines, kernels, peaks, selftest
-from benchmarks.gpu.findings import ONNX
+from benchmarks.gpu import claims, energy, engines, kernels, onnx_engines, peaks, selftest
 from benchmarks.gpu.journal import Entry
 from benchmarks.pages import header, number, row, speed
 from measuring.record import Measurement
@@ -144,7 +143,7 @@ _TABLES = {
     engines.NAME: _engines,
     claims.NAME: _claims,
     kernels.NAME: _kernels,
-    ONNX: _onnx,
+    onnx_engines.NAME: _onnx,
     energy.NAME: _energy,
     selftest.NAME: _selftest,
 }

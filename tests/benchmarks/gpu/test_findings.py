@@ -1,6 +1,7 @@
 """Sentences from records with times made by hand."""
 
-from benchmarks.gpu.findings import ONNX, findings
+from benchmarks.gpu.findings import findings
+from benchmarks.gpu.onnx_engines import NAME
 from benchmarks.gpu.table import tables
 from benchmarks.gpu_page import NOTHING
 from benchmarks.gpu_page import tables as page
@@ -47,7 +48,7 @@ def test_findings_take_the_latest_of_two_records() -> None:
 def test_findings_and_table_tell_onnxruntime_beside_torch() -> None:
     speeds = {"speed": 2.5, "speed_low": 2.0, "speed_high": 3.0}
     settings = COMMON | {"way": "onnxruntime", "base": "torch", "batch": 8, **speeds}
-    found = [Measurement(ONNX, settings, latencies([0.001]), fingerprint(), "2026-11-26")]
+    found = [Measurement(NAME, settings, latencies([0.001]), fingerprint(), "2026-11-26")]
     assert "fp16 at 8 2.50 (2.00 to 3.00)" in findings(found)
     assert "| onnxruntime | 1,000 us | 2.50 (2.00 to 3.00) |" in tables(found)
 

@@ -82,6 +82,8 @@ def test_step_whose_module_is_missing_says_which() -> None:
 def test_stages_come_in_their_own_order() -> None:
     assert chosen(["profile", "peaks"]) == ["peaks", "profile"]
     assert chosen([]) == list(STAGES)
+    order = list(STAGES)
+    assert order.index("selftest") < order.index("claims") < order.index("energy")
     with pytest.raises(InputError, match="unknown stage 'peeks', expected one of fingerprint"):
         chosen(["peeks"])
 
@@ -105,6 +107,7 @@ def test_every_stage_can_be_rehearsed_and_resumed(tmp_path: Path) -> None:
     records = read_measurements(tmp_path / "one" / "gpu.jsonl")
     assert {measured.name for measured in records} >= {
         "gpu-facts", "gpu-peaks", "gpu-engines", "gpu-kernels", "gpu-claims",
+        "gpu onnxruntime",
     }  # fmt: skip
     timed = [measured.settings for measured in records if measured.name == "gpu-engines"]
     assert {(s["network"], s["batch"], s["clock"]) for s in timed} == {
