@@ -1,5 +1,7 @@
 """Each claim judged by records made by hand, so that it comes out either way."""
 
+from typing import Any
+
 import pytest
 
 from benchmarks.claims.evidence import CENTRES, FIT, MEMORY, NETWORK, SIMILARITY, STAGE, Evidence
@@ -9,7 +11,7 @@ from benchmarks.claims.table import CLAIMS
 from benchmarks.claims.verdict import Finding
 from benchmarks.roofline import PEAK
 from measuring.latencies import latencies
-from measuring.record import Measurement, Scalar
+from measuring.record import Measurement
 from models import cost, sketch
 from tests.benchmarks.hand_made import MACHINE, STARTED
 
@@ -17,15 +19,15 @@ EXACT = (1, 4, 5, 7, 9, 11)
 NEVER_WITHOUT = (6, 12, 17)  # a GPU, or trained weights
 
 
-def record(name: str, seconds: float = 1.0, **settings: Scalar) -> Measurement:
-    common: dict[str, Scalar] = {"device": "cpu", "runtime": "onnxruntime", "threads": 1}
-    taken: dict[str, Scalar] = {
+def record(name: str, seconds: float = 1.0, **settings: Any) -> Measurement:
+    common: dict[str, Any] = {"device": "cpu", "runtime": "onnxruntime", "threads": 1}
+    taken: dict[str, Any] = {
         "seconds": seconds, "seconds low": 0.99 * seconds, "seconds high": 1.01 * seconds
     }  # fmt: skip
     return Measurement(name, common | taken | settings, latencies([seconds] * 5), MACHINE, STARTED)
 
 
-def times(base: str, ratio: float) -> dict[str, Scalar]:
+def times(base: str, ratio: float) -> dict[str, Any]:
     return {
         f"time of {base}": ratio,
         f"time of {base} low": 0.98 * ratio,
@@ -43,8 +45,8 @@ def verdict_of(number: int, records: list[Measurement]) -> str:
     return judged.verdict
 
 
-def operator(name: str, seconds: float = 1.0, **settings: Scalar) -> Measurement:
-    common: dict[str, Scalar] = {
+def operator(name: str, seconds: float = 1.0, **settings: Any) -> Measurement:
+    common: dict[str, Any] = {
         "table": "operator", "channels": 96, "side": 56, "layers": 10,
         "macs": 10**9, "bytes": 10**7,
     }  # fmt: skip
@@ -110,7 +112,7 @@ def test_claim_2_prints_our_factor_beside_the_texts() -> None:
 
 
 def network(name: str, macs: float = 1e9, **ratios: float) -> Measurement:
-    settings: dict[str, Scalar] = {}
+    settings: dict[str, Any] = {}
     for base, ratio in ratios.items():
         settings |= times(base, ratio)
     return record(NETWORK, network=name, macs=macs, **settings)
@@ -240,7 +242,7 @@ def test_claim_16_compares_memory_with_arithmetic(
 @pytest.mark.parametrize(("number", "kind", "key"), [(12, CENTRES, "centre_first"),
                                                       (17, SIMILARITY, "alike")])  # fmt: skip
 def test_claims_about_training_need_trained_weights(number: int, kind: str, key: str) -> None:
-    settings: dict[str, Scalar] = {"network": "resnet18", "weights": "x.pth", key: 0.7}
+    settings: dict[str, Any] = {"network": "resnet18", "weights": "x.pth", key: 0.7}
 
     assert verdict_of(number, [record(kind, imagenet=True, **settings)]) == "confirmed"
     assert verdict_of(number, [record(kind, imagenet=True, **settings | {key: 0.3})]) == "refuted"

@@ -1,6 +1,7 @@
 """Profilers of both runtimes on a network whose arithmetic is known by hand."""
 
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_unknown_runtime_has_no_profiler() -> None:
         profile("torch", b"", np.zeros(1), threads=1, runs=1)
 
 
-def event(name: str, microseconds: int) -> dict[str, object]:
+def event(name: str, microseconds: int) -> dict[str, Any]:
     return {
         "cat": "Node", "name": f"{name}_kernel_time", "dur": microseconds,
         "args": {
@@ -71,7 +72,11 @@ def event(name: str, microseconds: int) -> dict[str, object]:
 
 
 def test_profile_leaves_warm_up_and_other_events_out() -> None:
-    events = [event("a", 900), {"cat": "Session", "name": "model_run"}, event("a", 10)]
+    events: list[dict[str, Any]] = [
+        event("a", 900),
+        {"cat": "Session", "name": "model_run"},
+        event("a", 10),
+    ]
 
     (operation,) = read_onnxruntime_profile(events, warm_up=1)
 

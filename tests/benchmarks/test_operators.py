@@ -3,6 +3,7 @@
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
@@ -154,7 +155,7 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(read_measurements(path)) == sum(map(len, again.values()))
 
 
-def samples(measured: Measurement) -> object:
+def samples(measured: Measurement) -> Any:
     return measured.latencies.samples
 
 

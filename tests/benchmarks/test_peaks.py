@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -60,7 +61,7 @@ def test_products_are_products() -> None:
     weights = rng.standard_normal((4, 8, 3, 3), np.float32)
     maps = rng.standard_normal((1, 8, 6, 6), np.float32)
 
-    def answer(graph: bytes, given: object) -> object:
+    def answer(graph: bytes, given: object) -> Any:
         return session(graph, threads=1).run(None, {"x": given})[0]
 
     np.testing.assert_allclose(answer(matrix_product(right), left), left @ right, rtol=1e-5)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.layers import LAYER
 from benchmarks.pieces import PIECE
 from benchmarks.publish import condensed, publish, publishable
+from benchmarks.roofline import LAYER
 from measuring.latencies import latencies
 from measuring.record import Measurement, read_measurements, write_measurements
 from tests.benchmarks.hand_made import MACHINE, STARTED
