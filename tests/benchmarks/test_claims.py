@@ -4,35 +4,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.claims.evidence import CENTRES, FIT, MEMORY, NETWORK, SIMILARITY, STAGE, Evidence
-from benchmarks.claims.judged import document, finding_rows, judge, summary_rows
-from benchmarks.claims.stages import block_bytes
+from benchmarks.claims.evidence import CENTRES, FIT, MEMORY, SIMILARITY, STAGE
+from benchmarks.claims.judged import document, judge, summary_rows
 from benchmarks.claims.table import CLAIMS
 from benchmarks.claims.verdict import Finding
 from benchmarks.roofline import PEAK
-from measuring.latencies import latencies
 from measuring.record import Measurement
-from models import cost, sketch
-from tests.benchmarks.hand_made import MACHINE, STARTED
+from tests.benchmarks.claim_records import network, operator, record, times
 
 EXACT = (1, 4, 5, 7, 9, 11)
 NEVER_WITHOUT = (6, 12, 17)  # a GPU, or trained weights
-
-
-def record(name: str, seconds: float = 1.0, **settings: Any) -> Measurement:
-    common: dict[str, Any] = {"device": "cpu", "runtime": "onnxruntime", "threads": 1}
-    taken: dict[str, Any] = {
-        "seconds": seconds, "seconds low": 0.99 * seconds, "seconds high": 1.01 * seconds
-    }  # fmt: skip
-    return Measurement(name, common | taken | settings, latencies([seconds] * 5), MACHINE, STARTED)
-
-
-def times(base: str, ratio: float) -> dict[str, Any]:
-    return {
-        f"time of {base}": ratio,
-        f"time of {base} low": 0.98 * ratio,
-        f"time of {base} high": 1.02 * ratio,
-    }
 
 
 def findings(number: int, records: list[Measurement]) -> list[Finding]:
@@ -43,14 +24,6 @@ def findings(number: int, records: list[Measurement]) -> list[Finding]:
 def verdict_of(number: int, records: list[Measurement]) -> str:
     (judged,) = judge(records, [claim for claim in CLAIMS if claim.number == number])
     return judged.verdict
-
-
-def operator(name: str, seconds: float = 1.0, **settings: Any) -> Measurement:
-    common: dict[str, Any] = {
-        "table": "operator", "channels": 96, "side": 56, "layers": 10,
-        "macs": 10**9, "bytes": 10**7,
-    }  # fmt: skip
-    return record("operator", seconds, operator=name, **common | settings)
 
 
 def test_there_are_eighteen_and_each_has_a_verdict() -> None:
@@ -109,13 +82,6 @@ def test_claim_2_prints_our_factor_beside_the_texts() -> None:
     assert told.value is not None
     assert (told.counts, told.value.estimate) == (False, 100.0)
     assert "100" in told.statement
-
-
-def network(name: str, macs: float = 1e9, **ratios: float) -> Measurement:
-    settings: dict[str, Any] = {}
-    for base, ratio in ratios.items():
-        settings |= times(base, ratio)
-    return record(NETWORK, network=name, macs=macs, **settings)
 
 
 def test_claim_3_without_a_gpu_is_open_even_where_the_processor_agrees() -> None:
@@ -260,49 +226,3 @@ def test_claim_18_compares_stages() -> None:
     slower = findings(18, [stage(56, 0.05), stage(28, 0.05), stage(14, 0.1), stage(7, 0.1)])
 
     assert (faster[-1].verdict, slower[-1].verdict) == ("confirmed", "refuted")
-
-
-def test_bytes_of_blocks_are_those_of_the_layers() -> None:
-    """A block of FasterNet-T0's first stage: partial convolution with its copy, two pointwise
-    ones, GELU and shortcut, on 56 x 56 maps of 40 channels."""
-    pixels, c = 56 * 56, 40
-    first = pixels * (2 * c // 4 + 2 * c + 3 * c + 4 * c + 3 * c + 3 * c)
-    weights = 9 * (c // 4) ** 2 + 4 * c * c
-    early, late = block_bytes(cost(sketch("fasternet_t0"), 224))
-
-    assert early > late
-    blocks = [(pixels, 40, 1), (pixels // 4, 80, 2)]
-    total = sum(
-        n * 4 * (p * w * first // (pixels * c) + weights * w * w // (c * c)) for p, w, n in blocks
-    )
-    assert early == pytest.approx(total / 3, rel=1e-6)
-
-
-def test_rows_say_what_was_measured_and_what_was_needed() -> None:
-    rows = finding_rows(findings(10, [operator("partial", **times("conv", 0.3))]))
-
-    assert rows[0] == ["96 x 56²: multiplications are 1/16", "16", "16", "confirmed"]
-    assert rows[1][1:] == ["0.227", "< 0.25", "confirmed"]
-    assert rows[2][2:] == ["", ""], "told beside"
-    assert ["0.3 (0.294 to 0.306)", "< 1", "confirmed"] in [row[1:] for row in rows]
-
-
-def test_evidence_finds_by_settings() -> None:
-    evidence = Evidence([operator("conv", runtime="torch"), operator("conv", runtime="openvino")])
-
-    found = evidence.operator("conv", "openvino", channels=96)
-
-    assert evidence.runtimes("operator") == ("torch", "openvino")
-    assert found is not None
-    assert found.settings["runtime"] == "openvino"
-    assert evidence.operator("conv", "openvino", channels=97) is None
-
-
-def test_network_of_two_contests_is_found_in_the_one_that_compares() -> None:
-    evidence = Evidence([network("fasternet_t0", mobilenet_v2=0.7), network("fasternet_t0")])
-
-    found = evidence.times("fasternet_t0", "mobilenet_v2", "onnxruntime")
-
-    assert found is not None
-    assert found.estimate == 0.7
-    assert evidence.times("fasternet_t0", "resnet50", "onnxruntime") is None
