@@ -7,7 +7,7 @@ kernels are cached by PyTorch (TORCHINDUCTOR_CACHE_DIR), so the next start is fa
 import os
 import shutil
 import sys
-from types import FunctionType
+from types import CodeType, FunctionType
 
 import numpy as np
 import torch
@@ -63,18 +63,28 @@ def compiled(network: nn.Module) -> Network:
 
 
 def _apart(network: nn.Module) -> Network:
-    """The network as a function with a code object of its own.
+    """The network as a function with a code object that only others of its kind share.
 
     PyTorch keeps what it compiled with the code object, eight times at most, and then runs on
-    without compiling: a fifth network or instance in a process would be an eager one.
+    without compiling: a fifth network in a process would be an eager one. Instances of one network
+    have the same code object, so that what the first compiled serves all.
     """
 
     def forward(pixels: Tensor) -> Tensor:
         logits: Tensor = network(pixels)
         return logits
 
-    code = forward.__code__.replace()
+    parameter = next(network.parameters())
+    code = _code_of(f"{parameter.device} {parameter.dtype} {network}", forward.__code__)
     return FunctionType(code, globals(), forward.__name__, None, forward.__closure__)
+
+
+_codes: dict[str, CodeType] = {}
+
+
+def _code_of(kind: str, code: CodeType) -> CodeType:
+    """The same each time for the same kind."""
+    return _codes.setdefault(kind, code.replace())
 
 
 def require_compiler() -> None:

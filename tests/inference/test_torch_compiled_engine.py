@@ -36,3 +36,15 @@ def test_every_network_of_a_process_is_compiled(monkeypatch: pytest.MonkeyPatch)
                 pixels = torch.randn(batch, width)
                 torch.testing.assert_close(run(pixels), network(pixels))
         assert graphs.frame_count == 2 * width, "one picture, and any number more"
+
+
+def test_instances_of_one_network_share_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch._dynamo.reset()
+    graphs = CompileCounter()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=graphs))
+    pixels = torch.randn(4, 21)
+    for _ in range(3):
+        network = Doubling(21).eval()
+        with torch.inference_mode():
+            torch.testing.assert_close(compiled(network)(pixels), network(pixels))
+    assert graphs.frame_count == 1
