@@ -9,6 +9,7 @@ from measuring.record import Measurement
 
 RECORDED_TARGET, COMPILED_TARGET = 3.0, 1.5
 _SMALL, _LARGE = 1, 256
+_PICTURE = 224 * 224 * 3  # bytes of each of the networks that are timed
 
 
 def findings(found: Sequence[Measurement]) -> str:
@@ -122,20 +123,21 @@ def _bound_by_bytes(found: Sequence[Measurement]) -> bool:
 
 
 def _whole(found: Sequence[Measurement]) -> str:
-    told = []
+    told, rates = [], []
     for network in _networks(found, engines.NAME):
         for batch in (_SMALL, _LARGE):
             alone = _fp16(found, network, RECORDED, batch)
             whole = _fp16(found, network, RECORDED, batch, engines.END_TO_END)
             if alone and whole:
                 told.append(f"{network} at {batch} {ms(alone)} and {ms(whole)}")
+            if alone and whole and batch == _LARGE and whole > alone:
+                rates.append(f"{batch * _PICTURE / (whole - alone) / 1e9:.1f}")
     if not told:
         return ""
     return (
         "**From memory to memory it takes longer than on the device**, since pixels are copied "
-        f"there and logits back: recorded, fp16, {'; '.join(told)}. A picture of 224 x 224 is "
-        f"{224 * 224 * 3 / 1e3:.0f} kB of bytes, {_LARGE} of them "
-        f"{_LARGE * 224 * 224 * 3 / 1e6:.1f} MB."
+        f"there and logits back: recorded, fp16, {'; '.join(told)}. The {_LARGE} pictures are "
+        f"{_LARGE * _PICTURE / 1e6:.1f} MB, so that the difference is {', '.join(rates)} GB/s."
     )
 
 
