@@ -52,7 +52,8 @@ class Arrivals:
 
     @property
     def ok(self) -> NDArray[np.bool_]:
-        return self.status == 200
+        good: NDArray[np.bool_] = self.status == 200
+        return good
 
 
 def send(post: Post, due: Sequence[float] | NDArray[np.float64]) -> Arrivals:

@@ -88,7 +88,7 @@ def test_send_answers_each_request_from_when_it_was_due(servers: list[Canned]) -
 
 def test_send_goes_on_after_refusals_and_hang_ups(servers: list[Canned]) -> None:
     servers.append(server := Canned(OK, BUSY, b"", OK))
-    found = send(post(server), np.arange(6) * 0.05)
+    found = send(post(server), np.linspace(0.0, 0.25, 6))
     assert sorted(found.status.tolist()) == [0, 200, 200, 200, 200, 503]
     assert np.isnan(found.answered[found.status == 0]).all()
 
