@@ -4,9 +4,11 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from inference.manifest import REFERENCE
 from tests.service.client import Client, png
 from tests.service.process import ServiceProcess
 from tests.tiny import write_tiny
@@ -31,10 +33,9 @@ def ids(service: ServiceProcess) -> set[str]:
     return {model["id"] for model in service.client.get("/v1/models").json["models"]}
 
 
-def test_sighup_under_load_switches_and_fails_no_request(tmp_path: Path) -> None:
-    write_tiny(tmp_path, "one")
-    service = ServiceProcess(tmp_path).wait_until_ready()
-    before = answer(service)
+@contextmanager
+def load(service: ServiceProcess) -> Iterator[list[int]]:
+    """Four clients that ask without a pause; the statuses of their answers, so far."""
     statuses: list[int] = []
     over = threading.Event()
 
@@ -47,28 +48,46 @@ def test_sighup_under_load_switches_and_fails_no_request(tmp_path: Path) -> None
     clients = [threading.Thread(target=ask) for _ in range(4)]
     for client in clients:
         client.start()
-    shutil.rmtree(tmp_path / ONE)
-    write_tiny(tmp_path, "one", seed=7)
-    write_tiny(tmp_path, "two", seed=1)
-    service.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: answer(service) != before)
-    wait_for(lambda: "two-onnx-fp32" in ids(service))
-    over.set()
-    for client in clients:
-        client.join()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+
+
+def test_sighup_under_load_switches_and_fails_no_request(tmp_path: Path) -> None:
+    write_tiny(tmp_path, "one")
+    service = ServiceProcess(tmp_path).wait_until_ready()
+    before = answer(service)
+    with load(service) as statuses:
+        shutil.rmtree(tmp_path / ONE)
+        write_tiny(tmp_path, "one", seed=7)
+        write_tiny(tmp_path, "two", seed=1)
+        service.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: answer(service) != before)
+        wait_for(lambda: "two-onnx-fp32" in ids(service))
 
     assert set(statuses) == {200}
     assert service.stop() == 0, service.text
     assert "Traceback" not in service.text
 
 
-def test_repository_poll_sees_what_came_and_went(tmp_path: Path) -> None:
-    write_tiny(tmp_path, "one")
-    write_tiny(tmp_path, "gone", seed=1)
-    service = ServiceProcess(tmp_path, "--repository-poll", "0.1").wait_until_ready()
+def test_repository_poll_under_load_sees_what_came_and_went(tmp_path: Path) -> None:
+    repository = tmp_path / "artifacts"
+    write_tiny(repository, "one")
+    write_tiny(repository, "gone", seed=1)
+    service = ServiceProcess(repository, "--repository-poll", "0.1").wait_until_ready()
 
-    shutil.rmtree(tmp_path / "gone-onnx-fp32")
-    write_tiny(tmp_path, "new", seed=2)
+    with load(service) as statuses:
+        shutil.rmtree(repository / "gone-onnx-fp32")
+        write_tiny(repository, "new", seed=2)
+        wait_for(lambda: ids(service) == {ONE, "new-onnx-fp32"})
+        before = answer(service)
+        other = write_tiny(tmp_path / "elsewhere", "one", seed=7)
+        for file in ("model.onnx", REFERENCE, "manifest.json"):  # the manifest last, as exports do
+            (other / file).replace(repository / ONE / file)
+        wait_for(lambda: answer(service) != before)
 
-    wait_for(lambda: ids(service) == {ONE, "new-onnx-fp32"})
+    assert set(statuses) == {200}
     assert service.stop() == 0, service.text
