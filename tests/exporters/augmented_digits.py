@@ -1,7 +1,8 @@
 """Held-out digits of the digits example, each in several versions: shifted, turned, stretched and
-with other contrast, always the same ones."""
+with other contrast, always the same ones. And the others, as a folder to calibrate on."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,17 @@ def augmented(held_out: Path, spec: InputSpec, *, versions: int, seed: int = 0) 
         np.repeat(labels, versions),
         np.repeat(np.arange(len(files), dtype=np.int64), versions),
     )
+
+
+def write_trained_on(held_out: Path, folder: Path) -> None:
+    """scikit-learn's digits that are not among held_out/<label>/<index>.png, as such files."""
+    digits = import_module("sklearn.datasets").load_digits()  # untyped
+    kept = {int(file.stem) for file in held_out.glob("*/*.png")}
+    folder.mkdir()
+    for index, ink in enumerate(digits.images):  # (8, 8), from 0 to 16
+        if index not in kept:
+            grey = np.rint(ink * (255 / 16)).astype(np.uint8)
+            Image.fromarray(grey).save(folder / f"{index:04}.png")
 
 
 def _version(picture: Image.Image, number: int, rng: np.random.Generator) -> NDArray[np.uint8]:
