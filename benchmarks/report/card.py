@@ -30,6 +30,8 @@ def card(
         return Card(question, headline, False, why=found.why, changes=altered, notes=notes)
     choice = found.chosen
     ties = [tie.name for tie in found.ties]
+    if choice.reasons:
+        notes = [f"Rests on records marked INVALID: {' / '.join(choice.reasons)}.", *notes]
     return Card(
         question,
         f"{choice.name}",
@@ -78,7 +80,7 @@ def _facts(
     asked, prediction = found.requirements, found.prediction
     facts = [
         ("top-1", accuracy_words(choice.accuracy)),
-        ("weights", "trained" if choice.trained else "untrained: answers mean nothing"),
+        ("weights", "trained" if choice.trained else "untrained"),
         (
             f"p{asked.percentile:g}, predicted",
             f"{prediction.seconds * 1e3:.1f} ms" if prediction else "",

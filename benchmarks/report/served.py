@@ -29,7 +29,7 @@ def served(records: Sequence[Measurement]) -> Section:
         *(">p50 ms", ">p99 ms", ">rounds"),
     )
     rows = []
-    for place, rounds in places.items():
+    for place, rounds in sorted(places.items()):
         limit = [
             _rate(record)
             for other, found in places.items()

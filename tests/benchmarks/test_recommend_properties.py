@@ -34,7 +34,7 @@ def random_case(seed: int) -> tuple[list[Measurement], Requirements]:
     return records, asked
 
 
-@pytest.fixture(scope="module", params=range(16))
+@pytest.fixture(scope="module", params=range(8))
 def found(request: pytest.FixtureRequest) -> Recommendation:
     return recommend(*random_case(request.param))
 

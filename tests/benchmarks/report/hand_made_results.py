@@ -11,7 +11,8 @@ from benchmarks.report.waterfall import around, waterfalls
 from measuring.fit import fit_batch_cost
 from measuring.latencies import latencies
 from measuring.record import Measurement, Scalar, write_measurements
-from tests.benchmarks.hand_made import MACHINE, STARTED, invalid, steady, sweep
+from tests.benchmarks.hand_made import MACHINE, STARTED, steady, sweep
+from tests.benchmarks.hand_made import invalid as stamped
 
 NETWORKS = {"shufflenet_v2_x1_0": (0.002, 0.69), "mobilenet_v2": (0.004, 0.72)}
 SIZES = (1, 4)
@@ -41,7 +42,7 @@ def bench_run(
                 run=run,
                 started=started,
             )
-    records[-1] = invalid(records[-1])
+    records[-1] = stamped(records[-1])
     return [*records, *_fits(records)]
 
 
@@ -136,7 +137,11 @@ def write_results(directory: Path, *, name: str | None = None) -> None:
 
 
 def make_report(
-    directory: Path, requirements: Requirements | None = None, *, against: str | None = None
+    directory: Path,
+    requirements: Requirements | None = None,
+    *,
+    against: str | None = None,
+    invalid: bool = False,
 ) -> Report:
     """As `stride report` does."""
     results = read_results(directory)
@@ -151,6 +156,7 @@ def make_report(
             version="0.1.0",
             made="2026-02-01T09:30:00+00:00",
             against=against,
+            invalid=invalid,
         ),
         found,
         MACHINE,
