@@ -35,7 +35,7 @@ _ENDING = Refusal("draining", "the service is shutting down", retry_after=1.0)
 
 @dataclass(frozen=True)
 class QueueRules:
-    """`capacity`: images that may wait; `classes`: logits per image; `seconds`: of a call by its
+    """`capacity`: images that may wait before a request, its own with them; `classes`: logits per image; `seconds`: of a call by its
     batch size, where measured; `probe`: how to tell whether an engine that failed is broken;
     `name`: of the model, for the log."""
 
@@ -137,10 +137,11 @@ class Batcher:
         if waiting == 0 and queue.has_idle and job.images <= capacity:
             return None  # tried whatever is expected of it: only so is an expectation corrected
         needed = self._needed(job.images, priority)
-        if waiting + job.images > capacity:
+        ahead = queue.ahead_of(priority)  # what waits behind must not keep it out
+        if ahead + job.images > capacity:
             return Refusal(
                 "full",
-                f"the queue is full: {waiting} of {capacity} images wait and this request brings "
+                f"the queue is full: {ahead} of {capacity} images wait and this request brings "
                 f"{job.images}; come again after Retry-After, or raise --queue-capacity",
                 retry_after=needed,
             )
@@ -149,7 +150,7 @@ class Batcher:
             return None
         return Refusal(
             "late",
-            f"the deadline is out of reach: {waiting} images wait, the answer would take about "
+            f"the deadline is out of reach: {ahead} images wait, the answer would take about "
             f"{needed:.3f} seconds and {max(left, 0):.3f} are left; come again after Retry-After",
             retry_after=needed - left,
         )

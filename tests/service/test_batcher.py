@@ -96,6 +96,24 @@ async def test_batcher_full_refuses_and_says_how_long_the_queue_is(
     assert batcher.depth == 2
 
 
+async def test_batcher_full_of_background_work_admits_a_normal_request(
+    make_batcher: MakeBatcher,
+) -> None:
+    engine = FakeEngine(held=True)
+    batcher = make_batcher(engine, capacity=2)
+    put(batcher, 0)
+    await engine.running()
+    put(batcher, 1, 2, priority=Priority.BACKGROUND)
+
+    refusal = batcher.submit(Job(picture(3), time.perf_counter() + 60), Priority.BACKGROUND)
+    assert isinstance(refusal, Refusal)
+    assert refusal.kind == "full"
+    put(batcher, 4, 5)
+    more = batcher.submit(Job(picture(6), time.perf_counter() + 60), Priority.NORMAL)
+    assert isinstance(more, Refusal)
+    assert "2 of 2 images wait" in more.message
+
+
 async def test_batcher_withdrawn_job_never_reaches_the_engine(make_batcher: MakeBatcher) -> None:
     engine = FakeEngine(held=True)
     batcher = make_batcher(engine, capacity=2)

@@ -171,7 +171,7 @@ class BatcherMachine(RuleBasedStateMachine):
     def bounds_hold(self) -> None:
         if not hasattr(self, "batcher"):
             return
-        assert self.batcher.depth <= CAPACITY
+        assert self.batcher.depth <= len(Priority) * CAPACITY
         assert self.batcher.pending == sum(not job.future.done() for job in self.numbers)
         for engine in self.engines:
             assert all(size <= self.max_batch for size in engine.sizes)
