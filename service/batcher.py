@@ -35,9 +35,9 @@ _ENDING = Refusal("draining", "the service is shutting down", retry_after=1.0)
 
 @dataclass(frozen=True)
 class QueueRules:
-    """`capacity`: images that may wait before a request, its own with them; `classes`: logits per image; `seconds`: of a call by its
-    batch size, where measured; `probe`: how to tell whether an engine that failed is broken;
-    `name`: of the model, for the log."""
+    """`capacity`: images that may wait before a request, its own with them; `classes`: logits per
+    image; `seconds`: of a call by its batch size, where measured; `probe`: how to tell whether an
+    engine that failed is broken; `name`: of the model, for the log."""
 
     max_batch: int
     capacity: int
