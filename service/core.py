@@ -46,7 +46,7 @@ class LocalCore:
         self._repository = repository
         self._lineup = Lineup()
         self._gate = CoreGate(available_cores())
-        self._switching = Switching(self._lineup, repository, self.add)
+        self._switching = Switching(self._lineup, repository, self.add, self._remove)
         self._state: str | None = "loading: no model is open yet"
         self._draining = False
 
@@ -66,8 +66,11 @@ class LocalCore:
         def start(totals: Statistics) -> Batcher:
             return self._start(loaded, totals)
 
+        before = self._lineup.served.get(loaded.info.id)
         old = self._lineup.switch(loaded, start)
         batcher = self._lineup.served[loaded.info.id].batcher
+        if before is not None:
+            self._metrics.withdraw(before.info)
         self._metrics.declare(loaded.info, lambda: batcher.depth)
         if old is not None:
             self._switching.retire(old)
@@ -140,6 +143,11 @@ class LocalCore:
             totals.failure[_FAILURE[outcome.kind]] += 1
             totals.failure_seconds += seconds
         return outcome
+
+    def _remove(self, model: str, reason: str) -> Batcher:
+        """Serve it no longer; returned to be drained."""
+        self._metrics.withdraw(self._lineup.served[model].info)
+        return self._lineup.remove(model, reason)
 
     def _start(self, loaded: Loaded, totals: Statistics) -> Batcher:
         info = loaded.info

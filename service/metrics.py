@@ -93,6 +93,11 @@ class Metrics:
         for outcome in OUTCOMES:
             self._requests.labels(info.id, outcome)
 
+    def withdraw(self, info: ModelInfo) -> None:
+        """Nothing runs the model any more; what was counted of it stays."""
+        self._engine.remove(info.id, info.runtime, info.manifest.precision, info.device)
+        self._depth.remove(info.id)
+
     def batch(self, model: str, images: int) -> None:
         self._batch.observe(images, model)
         self._images_of(model).inc(images)

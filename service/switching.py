@@ -22,18 +22,24 @@ _ENDING = Refusal("draining", "the service is shutting down", retry_after=1.0)
 
 
 class Switching:
-    """Changes to the lineup, one at a time. `add` puts a loaded model into it.
+    """Changes to the lineup, one at a time. `add` puts a loaded model into it, `remove` takes one
+    out and returns it to be drained.
 
     A change once begun is finished even where the one who asked for it goes away: engines that
     were opened are either served or closed.
     """
 
     def __init__(
-        self, lineup: Lineup, repository: Repository | None, add: Callable[[Loaded], None]
+        self,
+        lineup: Lineup,
+        repository: Repository | None,
+        add: Callable[[Loaded], None],
+        remove: Callable[[str, str], Batcher],
     ) -> None:
         self._lineup = lineup
         self._repository = repository
         self._add = add
+        self._remove_from_lineup = remove
         self._ended = False
         self.one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -125,7 +131,7 @@ class Switching:
 
     async def _remove(self, identity: str, reason: str) -> None:
         log.info("removed model=%s reason=%s", identity, reason)
-        await self._lineup.remove(identity, reason).drain()
+        await self._remove_from_lineup(identity, reason).drain()
 
     async def _reload(self) -> None:
         repository = self._repository

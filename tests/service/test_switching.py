@@ -102,6 +102,31 @@ async def test_unload_switches_off_and_load_on_again(
     assert core.unready() is None
 
 
+async def test_unload_takes_the_model_off_the_gauges_and_keeps_its_counts(
+    cores: list[LocalCore], artifacts: Path
+) -> None:
+    registry = CollectorRegistry()
+    repository = Repository(Settings(artifacts, artifacts / "no-profiles"))
+    core = LocalCore(Metrics(registry), repository)
+    cores.append(core)
+    await core.start(repository.chosen(), queue_capacity=9)
+    what = {"model": ONE, "runtime": "onnxruntime", "precision": "fp32", "device": "cpu"}
+    depth, images = ("stride_queue_depth", {"model": ONE}), ("stride_images_total", {"model": ONE})
+
+    assert await core.load(ONE) is None  # over itself
+    assert isinstance(await ask(core), Answer)
+    assert registry.get_sample_value("stride_engine_info", what) == 1
+    assert registry.get_sample_value(*depth) == 0
+
+    assert await core.unload(ONE) is None
+    assert registry.get_sample_value("stride_engine_info", what) is None
+    assert registry.get_sample_value(*depth) is None
+    assert registry.get_sample_value(*images) == 1
+
+    assert await core.load(ONE) is None
+    assert registry.get_sample_value("stride_engine_info", what) == 1
+
+
 async def test_load_and_unload_move_the_plain_names(
     cores: list[LocalCore], artifacts: Path
 ) -> None:
