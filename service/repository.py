@@ -29,11 +29,13 @@ class Repository:
         return prefer(choose(self.directory, self._specs), self._profiles)
 
     def named(self, name: str) -> Chosen:
-        """The artifact with this id or plain name, to be run as `--model` said, where it did.
+        """The artifact with this id, plain name or alias of a `--model`, to be run as that said,
+        where it did.
 
         Raises InputError for one that is not there, ArtifactError for a damaged one.
         """
-        artifact = named_artifact(self.directory, name)
+        identity = next((spec.id for spec in self._specs if spec.alias == name), name)
+        artifact = named_artifact(self.directory, identity)
         (chosen,) = prefer([Chosen.of(artifact, self._spec(artifact))], self._profiles)
         return chosen
 

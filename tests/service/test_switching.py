@@ -102,6 +102,22 @@ async def test_unload_switches_off_and_load_on_again(
     assert core.unready() is None
 
 
+async def test_unload_and_load_know_a_model_by_its_alias(
+    cores: list[LocalCore], artifacts: Path
+) -> None:
+    specs = (ModelSpec(ONE, alias="cats", instances=1, threads=1, max_batch=1),)
+    repository = Repository(Settings(artifacts, artifacts / "no-profiles", specs))
+    core = LocalCore(Metrics(CollectorRegistry()), repository)
+    cores.append(core)
+    await core.start(repository.chosen(), queue_capacity=9)
+
+    assert await core.unload("cats") is None
+    assert await core.load("cats") is None
+
+    (model,) = core.models()
+    assert model.aliases == ("cats", "one")
+
+
 async def test_unload_takes_the_model_off_the_gauges_and_keeps_its_counts(
     cores: list[LocalCore], artifacts: Path
 ) -> None:
