@@ -44,6 +44,10 @@ class BodyReader:
         body = await self._receive(reading)
         return body if coding is None else await self._inflate(body, coding, reading)
 
+    def copied(self, size: int, reading: "Reading") -> None:
+        """See `Reading.copied`."""
+        self._set_aside(size, reading)
+
     def let_go(self, reading: "Reading") -> None:
         self._held -= reading.held
         reading.held = 0
@@ -109,6 +113,13 @@ class Reading:
         self.held = 0
         self._reader = reader
 
+    def copied(self, size: int) -> None:
+        """So many bytes were copied out of the body, and stay beside it until the context ends.
+
+        Raises RefusedError when memory is short.
+        """
+        self._reader.copied(size, self)
+
     async def __aenter__(self) -> bytes:
         try:
             return await self._reader.read(self)
@@ -125,16 +136,19 @@ class Reading:
         self._reader.let_go(self)
 
 
-async def image_bytes(request: Request, body: bytes) -> bytes:
-    """The image of a body: the body itself, or the one file of a multipart form."""
+async def image_bytes(reading: Reading, body: bytes) -> bytes:
+    """The image of a body: the body itself, or a copy of the one file of a multipart form, which
+    is counted as held, too. Raises RefusedError when memory is short."""
     if not body:
         raise BadRequestError(
             "the body is empty; send the image itself, e.g. curl --data-binary @photo.jpg"
         )
-    declared = exchange_of(request).headers.get(b"content-type", b"")
-    if declared.lower().startswith(b"multipart/form-data"):
-        return await _multipart_file(request, body)
-    return body
+    declared = exchange_of(reading.request).headers.get(b"content-type", b"")
+    if not declared.lower().startswith(b"multipart/form-data"):
+        return body
+    data = await _multipart_file(reading.request, body)
+    reading.copied(len(data))
+    return data
 
 
 class _FormParser(MultiPartParser):

@@ -106,8 +106,9 @@ def routes(front: Front) -> APIRouter:
             k = _whole_number("k", parameters.get("k"))
             check_k(k, chosen)
             question = Question(exchange, front.deadline(exchange), k)
-            async with front.bodies.body(request, question.deadline) as body:
-                data = await image_bytes(request, body)
+            reading = front.bodies.body(request, question.deadline)
+            async with reading as body:
+                data = await image_bytes(reading, body)
                 exchange.received()
                 with front.admission.slot():
                     answer = await classify_image(front, data, chosen, question)
@@ -127,8 +128,9 @@ def routes(front: Front) -> APIRouter:
             for model in chosen:
                 check_k(k, model)
             question = Question(exchange, front.deadline(exchange), k)
-            async with front.bodies.body(request, question.deadline) as body:
-                data = await image_bytes(request, body)
+            reading = front.bodies.body(request, question.deadline)
+            async with reading as body:
+                data = await image_bytes(reading, body)
                 exchange.received()
                 with front.admission.slot():
                     answer = await compare_image(front, data, chosen, question)

@@ -55,8 +55,11 @@ async def _infer(front: Front, request: Request, exchange: Exchange) -> Response
         model = named_model(front, request)
         exchange.models = [model.id]
         call = Call(model, signature(model, front.limits), exchange, front.deadline(exchange))
-        async with front.bodies.body(request, call.deadline) as body:
+        reading = front.bodies.body(request, call.deadline)
+        async with reading as body:
             asked = parse(body, _header_length(exchange, len(body)), call.takes)
+            if asked.images:
+                reading.copied(sum(len(image) for image in asked.images if image is not body))
             exchange.received()
             with front.admission.slot():
                 answer = await _answer(front, asked, call)

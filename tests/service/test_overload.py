@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from urllib3 import encode_multipart_formdata
 
 from tests.service.client import png
 from tests.service.fakes import FakeEngine
 from tests.service.local_service import LocalService
+from tests.service.v2.wire import elements, whole_body
 
 MakeService = Callable[..., LocalService]
 
@@ -165,6 +167,36 @@ def test_bodies_are_held_until_they_are_answered(make_service: MakeService) -> N
     assert refused.status == 503
     assert "memory set aside" in refused.error
     assert service.client.post("/v1/classify", body).status == 200
+
+
+@pytest.mark.parametrize("form", [True, False], ids=["form", "binary-data"])
+def test_file_copied_out_of_its_body_is_held_besides(make_service: MakeService, form: bool) -> None:
+    service = make_service(FakeEngine(), held_bytes=3000)
+    small = png()
+    large = small + bytes(2000 - len(small))
+    assert service.client.post("/v1/classify", large).status == 200  # not copied
+
+    fits, refused = (
+        service.client.request("POST", *_wrapped(each, form)) for each in (small, large)
+    )
+
+    assert fits.status == 200, fits.data
+    assert refused.status == 503
+    assert "memory set aside" in refused.error
+
+
+def _wrapped(data: bytes, form: bool) -> tuple[str, bytes, dict[str, str]]:
+    """Path, body and headers."""
+    if form:
+        body, kind = encode_multipart_formdata({"image": ("x.png", data)})
+        return "/v1/classify", body, {"Content-Type": kind}
+    raw = elements(data)
+    tensor = {
+        "name": "image", "datatype": "BYTES", "shape": [1],
+        "parameters": {"binary_data_size": len(raw)},
+    }  # fmt: skip
+    body, length = whole_body({"inputs": [tensor]}, raw)
+    return "/v2/models/tiny-onnx-fp32/infer", body, {"Inference-Header-Content-Length": str(length)}
 
 
 def test_slow_uploads_keep_nobody_out(make_service: MakeService) -> None:
