@@ -14,6 +14,7 @@ from tests.service.test_watch import wait_for
 from tests.tiny import write_tiny
 
 KEY, LIMITED = "mobile-secret-e1f2a3", "batch-secret-b4c5d6"
+ADMIN = "admin-secret-7f8e9d"
 FILE = f'[mobile]\nkey = "{KEY}"\n[batch]\nkey = "{LIMITED}"\nrate = 0.01\nburst = 2\n'
 
 
@@ -115,14 +116,14 @@ def test_admin_token_opens_what_a_key_does_not(tmp_path: Path) -> None:
     (tmp_path / "keys.toml").write_text(FILE)
     service = ServiceProcess(
         tmp_path, "--drain-delay", "0", "--api-keys", str(tmp_path / "keys.toml"),
-        "--model-control", **{"STRIDE_ADMIN_TOKEN": "admin-secret-7f8e9d"},
+        "--model-control", STRIDE_ADMIN_TOKEN=ADMIN,
     ).wait_until_ready()  # fmt: skip
     unload = "/v2/repository/models/tiny/unload"
 
     assert service.client.post(unload, b"").status == 401
     assert service.client.post(unload, b"", X_API_Key=KEY).status == 401
     assert service.client.post("/v1/classify", png(), X_API_Key=KEY).status == 200
-    admin = {"Authorization": "Bearer admin-secret-7f8e9d"}
+    admin = {"Authorization": f"Bearer {ADMIN}"}
     assert service.client.request("POST", "/v1/classify", png(), admin).status == 200
     assert service.client.request("POST", unload, b"", admin).status == 200
     assert service.stop() == 0, service.text
