@@ -215,7 +215,10 @@ def _import_command(artifact: Artifact) -> str:
 def _is_candidate(entry: Path) -> bool:
     if entry.name.startswith(".") or not entry.is_dir():
         return False
-    inside = [path.is_dir() for path in entry.iterdir()]
+    try:
+        inside = [path.is_dir() for path in entry.iterdir()]
+    except FileNotFoundError:  # it went since; that is nothing about the others
+        return False
     return not inside or not all(inside)
 
 

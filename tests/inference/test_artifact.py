@@ -1,6 +1,6 @@
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,6 +169,23 @@ def test_named_artifact_by_a_name_that_several_have_lists_their_ids(
     told = f"'{name}' is the name of several artifacts in .*: {id_}, {name}-onnx-int8; give the id"
     with pytest.raises(InputError, match=told):
         named_artifact(repository, name)
+
+
+def test_find_artifacts_while_one_of_them_goes_still_finds_the_others(
+    artifact_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, look = artifact_directory.parent, Path.iterdir
+    (repository / "going").mkdir()
+
+    def gone_by_then(path: Path) -> Iterator[Path]:
+        if path.name == "going":
+            path.rmdir()
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", gone_by_then)
+    (found,) = find_artifacts(repository)
+
+    assert found.id == artifact_directory.name
 
 
 def test_find_artifacts_of_a_repository_that_is_not_there_yet(tmp_path: Path) -> None:
