@@ -30,11 +30,17 @@ def reload_on_hangup(core: Core, *also: Callable[[], None]) -> None:
 
 async def watch(core: Core, repository: Repository, seconds: float) -> None:
     """Look every so many seconds whether a manifest came, changed or went; ends when cancelled.
-    Exports write the manifest last, so what is seen is whole."""
+    Exports write the manifest last, so what is seen is whole. Where looking fails, as a disk may,
+    the next look comes all the same."""
     seen = repository.signature()
     while True:
         await asyncio.sleep(seconds)
-        now = await asyncio.to_thread(repository.signature)
-        if now != seen:
-            seen = now
-            await core.reload()
+        try:
+            now = await asyncio.to_thread(repository.signature)
+            if now != seen:
+                await core.reload()
+                seen = now
+        except Exception:
+            log.exception(
+                "looking through the repository failed; the next look is in %g s", seconds
+            )

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from service.core import LocalCore
+from service.repository import Repository
 from service.seam import Answer, Refusal
+from service.settings import Settings
+from service.watch import watch
 from tests.service.live_core import ONE, ask, logits, rewrite, serve, statuses
 from tests.tiny import write_tiny
 
@@ -102,3 +105,28 @@ async def test_reload_under_load_fails_no_request(cores: list[LocalCore], artifa
     assert all(isinstance(outcome, Answer) for outcome in outcomes)
     assert core.statistics()[ONE].success == len(outcomes) + 4
     assert core.pending() == {ONE: 0}
+
+
+async def test_watch_goes_on_after_a_look_that_failed(
+    cores: list[LocalCore], artifacts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = await serve(cores, artifacts)
+    repository = Repository(Settings(artifacts))
+    look, looks = repository.signature, 0
+
+    def failing_once() -> tuple[tuple[str, int, int], ...]:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise OSError("the disk does not answer")
+        return look()
+
+    monkeypatch.setattr(repository, "signature", failing_once)
+    watching = asyncio.create_task(watch(core, repository, 0.001))
+    async with asyncio.timeout(30):
+        while looks < 3:
+            await asyncio.sleep(0.001)
+        write_tiny(artifacts, "two", seed=1)
+        while statuses(core).get("two-onnx-fp32") != "READY":
+            await asyncio.sleep(0.001)
+    watching.cancel()
