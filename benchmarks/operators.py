@@ -24,7 +24,7 @@ Call = Callable[[], object]
 
 NAME = "operator"
 FULL = Schedule(runs=20, seconds=0.3, warmup=2, blocks=10)
-QUICK = Schedule(runs=4, seconds=0.02, warmup=1, blocks=4)
+QUICK = Schedule(runs=12, seconds=0.02, warmup=1, blocks=6)
 QUICK_MAPS = (MAPS[1],)
 CUDA_BATCH = 32  # as in FasterNet's table 1
 # What others are compared with, by table.

@@ -55,11 +55,11 @@ def contests(*, quick: bool) -> list[NetworkContest]:
     """The light ones, the heavy pair, and FasterNet's variants."""
     light = (REFERENCE, *(_QUICK if quick else EFFICIENT), "regnet_x_400mf")
     light = light if quick else (*light, "regnet_y_400mf")
-    usual = Schedule(runs=5, seconds=0.1, warmup=1, blocks=5) if quick else Schedule(
+    usual = Schedule(runs=12, seconds=0.1, warmup=1, blocks=6) if quick else Schedule(
         runs=20, seconds=0.5, warmup=2, blocks=10
     )  # fmt: skip
-    few = Schedule(runs=3, seconds=0.0, warmup=1, blocks=3) if quick else Schedule(
-        runs=10, seconds=0.0, warmup=1, blocks=10
+    few = Schedule(runs=12, seconds=0.0, warmup=1, blocks=6) if quick else Schedule(
+        runs=20, seconds=0.0, warmup=1, blocks=10
     )  # fmt: skip
     variants: dict[str, Build | None] = {"fasternet_t0": None, "fasternet_t2": None, **_VARIANTS}
     heavy: dict[str, Build | None] = dict.fromkeys(("efficientnet_b5", "regnet_x_8gf"))

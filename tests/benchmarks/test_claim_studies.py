@@ -14,8 +14,10 @@ from benchmarks.claims.fit import Task, students, tasks, taught
 from benchmarks.claims.network_contests import AGAINST, EFFICIENT, contests
 from benchmarks.claims.trained import filter_centres, measure_trained, partners, pixels_of
 from benchmarks.network_graphs import settled
+from benchmarks.operators import Run
 from measuring.errors import CheckError, InputError
 from measuring.input_spec import InputSpec
+from measuring.percentiles import least_count
 from models import Loaded, create, names
 from models.operators import PartialPointwiseConv, merge_t_shape
 from tests.benchmarks.hand_made import MACHINE
@@ -146,6 +148,15 @@ def test_contests_are_of_networks_that_exist() -> None:
         assert {name.partition(" ")[0] for name in entered} <= set(names())
         assert {"resnet50", "efficientnet_b0", "efficientnet_b5", "regnet_x_8gf"} <= entered
     assert set(EFFICIENT) | set(AGAINST) <= entered
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_schedules_allow_the_median_and_the_interval_that_verdicts_rest_on(quick: bool) -> None:
+    schedules = [contest.schedule for contest in contests(quick=quick)]
+    for schedule in (*schedules, Run(MACHINE, quick=quick).schedule):
+        assert schedule.runs_of_visit * schedule.blocks >= least_count(50.0)
+        # Were two equally fast, all blocks would agree on one of them as often as this.
+        assert 2.0 ** (1 - schedule.blocks) < 0.05
 
 
 def test_variants_of_fasternet_differ_in_what_they_say() -> None:
