@@ -116,8 +116,8 @@ class Core(Protocol):
         ...
 
     async def load(self, name: str) -> Refusal | None:
-        """Open the artifact with this id or plain name, or open it again beside the one that
-        serves and switch over; None once it serves. After a failure the old one goes on."""
+        """Open the artifact with this id, plain name or alias, or open it again beside the one
+        that serves and switch over; None once it serves. After a failure the old one goes on."""
         ...
 
     async def unload(self, name: str) -> Refusal | None:
