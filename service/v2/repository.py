@@ -55,9 +55,9 @@ def routes(front: Front, admin: Token | None) -> APIRouter:
         openapi_extra=openapi.object_body("parameters"),
     )  # fmt: skip
     async def load(model: str, request: Request) -> Response:
-        """Open the artifact with this id, name or alias; where it serves already, open it again beside
-        itself and switch over. Answers once it serves; after a failure all goes on as before. Needs
-        the admin token (`Authorization: Bearer`)."""
+        """Open the artifact with this id, name or alias; where it serves already, open it again
+        beside itself and switch over. Answers once it serves; after a failure all goes on as
+        before. Needs the admin token (`Authorization: Bearer`)."""
         _require(admin, request)
         parameters = _parameters(await _document(front, request))
         if parameters:
