@@ -48,7 +48,7 @@ def _weights(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     "--records", type=click.Path(path_type=Path, dir_okay=False, exists=True), multiple=True,
     help="Judge the records of this file and measure nothing; repeatable.",
 )  # fmt: skip
-@click.option("--quick", is_flag=True, help="Fewer networks, maps and runs: about four minutes.")
+@click.option("--quick", is_flag=True, help="Fewer networks, maps and runs: about two minutes.")
 @click.option("--fresh", is_flag=True, help="Measure again what was measured here before.")
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), default=_RESULTS,
