@@ -88,7 +88,7 @@ def _compose(directory: Path, values: dict[str, Any]) -> "Report":
     from measuring.record import now
 
     try:
-        from benchmarks.report.compose import Asked, compose
+        from benchmarks.report.compose import Asked, bench_run, compose
         from benchmarks.report.results import read_results
         from benchmarks.report.waterfall import around, waterfalls
     except ModuleNotFoundError as error:
@@ -99,7 +99,8 @@ def _compose(directory: Path, values: dict[str, Any]) -> "Report":
             'install it with: pip install "stride[bench]"'
         ) from error
     here, results = fingerprint(), read_results(directory)
-    stages = waterfalls(results.records("stage", here), directory)
+    machine = bench_run(results, values["run"], here).machine
+    stages = waterfalls(results.records("stage", machine), directory)
     asked = Asked(
         requirements=report_options.requirements(values, around(stages)),
         published=_published(),

@@ -11,12 +11,13 @@ from benchmarks.report.results import Results
 from benchmarks.report.section import Figure, Section, Table, table
 from measuring.errors import InputError
 from measuring.machine import Machine
-from measuring.record import Measurement
+from measuring.record import Measurement, Scalar
 
 if TYPE_CHECKING:
     from benchmarks.roofline import Point, Roof
 
-_CLAIMS = "claim "  # how the kinds of record begin that only claims are judged by
+CLAIMS = "claim "
+"""How the kinds of record begin that only claims are judged by."""
 _LONGEST = 4
 
 
@@ -26,7 +27,8 @@ def borrowed(results: Results, machine: Machine) -> list[Section]:
 
 
 def _roofline(results: Results, machine: Machine) -> Section:
-    layers, peaks = results.records("layer", machine), results.records("peak", machine)
+    every, peaks = results.records("layer", machine), results.records("peak", machine)
+    layers = _one_profile_each(every)
     anchor, title, command = "roofline", "Roofline", ("stride roofline",)
     if not layers or not peaks:
         missing = "no operations were timed against the machine's peaks"
@@ -42,13 +44,14 @@ def _roofline(results: Results, machine: Machine) -> Section:
     )
 
     try:
-        threads = min(int(str(record.settings.get("threads", 1))) for record in layers)
+        threads = int(str(layers[0].settings["threads"]))
         above = roof(peaks, threads=threads)
         found = points(layers, above)
     except InputError as error:
         return Section(anchor, title, missing=str(error), commands=command)
     if not found:
         return Section(anchor, title, missing="no operation among the records", commands=command)
+    batch = layers[0].settings["batch"]
     return Section(
         anchor,
         title,
@@ -60,11 +63,27 @@ def _roofline(results: Results, machine: Machine) -> Section:
         ),
         figures=_roofline_figures(found, above),
         tables=[
-            table(NETWORK_COLUMNS, network_rows(found), "Networks under the roof, batch 1."),
+            table(NETWORK_COLUMNS, network_rows(found), f"Networks under the roof, batch {batch}."),
             table(TIME_COLUMNS, time_rows(found), "Percent of the time by kind of operation."),
             table(LAYER_COLUMNS, layer_rows(found, most=_LONGEST), "The longest operations."),
         ],
     )
+
+
+def _one_profile_each(layers: Sequence[Measurement]) -> list[Measurement]:
+    """With the fewest threads and pictures among them, which share one roof, and of each network
+    and runtime the newest profile: a quick one beside a full one would count everything twice."""
+    places = [(it.settings["threads"], it.settings["batch"]) for it in layers]
+    least = min(places, default=None, key=lambda place: [int(str(number)) for number in place])
+    some = [it for it, place in zip(layers, places, strict=True) if place == least]
+    newest: dict[tuple[Scalar, ...], str] = {}
+    for it in some:
+        newest[_graph(it)] = max(newest.get(_graph(it), ""), it.started)
+    return [it for it in some if it.started == newest[_graph(it)]]
+
+
+def _graph(layer: Measurement) -> tuple[Scalar, ...]:
+    return (layer.settings["network"], layer.settings["runtime"])
 
 
 def _roofline_figures(found: "Sequence[Point]", above: "Roof") -> list[Figure]:
@@ -93,7 +112,7 @@ def _operators(results: Results, machine: Machine) -> Section:
     tables = [
         table(columns(name), lines, f"{heading}; medians with 95 % intervals.")
         for name, heading in TABLES.items()
-        if (lines := rows(records, name))
+        if (lines := rows(_newest_of_each(records), name))
     ]
     return Section(
         anchor,
@@ -106,10 +125,21 @@ def _operators(results: Results, machine: Machine) -> Section:
     )
 
 
+def _newest_of_each(operators: Sequence[Measurement]) -> list[Measurement]:
+    """A quick run and a full one may have timed the same."""
+    names = ("table", "operator", "channels", "side", "runtime", "device", "threads", "batch")
+    newest = {
+        tuple(it.settings.get(name) for name in names): it
+        for it in sorted(operators, key=lambda it: it.started)
+    }
+    kept = set(map(id, newest.values()))
+    return [it for it in operators if id(it) in kept]
+
+
 def _claims(results: Results, machine: Machine) -> Section:
     anchor, title, command = "claims", "Claims", ("stride claims",)
-    kinds = dict.fromkeys(run.kind for run in results.runs)
-    if not any(kind.startswith(_CLAIMS) for kind in kinds):
+    kinds = dict.fromkeys(run.kind for run in results.runs if run.machine.key == machine.key)
+    if not any(kind.startswith(CLAIMS) for kind in kinds):
         missing = "the papers' claims were not asked on this machine"
         return Section(anchor, title, missing=missing, commands=command)
     try:
@@ -126,7 +156,7 @@ def _claims(results: Results, machine: Machine) -> Section:
     records: list[Measurement] = [
         record
         for kind in kinds
-        if kind.startswith(_CLAIMS) or kind in ("operator", "layer", "peak")
+        if kind.startswith(CLAIMS) or kind in ("operator", "layer", "peak")
         for record in results.records(kind, machine)
     ]
     judged = judge(records)

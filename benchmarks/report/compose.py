@@ -7,7 +7,7 @@ from benchmarks.recommend import Recommendation, recommend
 from benchmarks.recommend_changes import Change, changes
 from benchmarks.recommend_choices import Published
 from benchmarks.recommend_requirements import Requirements
-from benchmarks.report.borrowed import borrowed
+from benchmarks.report.borrowed import CLAIMS, borrowed
 from benchmarks.report.card import card, machine_name
 from benchmarks.report.curves import curves
 from benchmarks.report.page import Page
@@ -20,6 +20,9 @@ from benchmarks.report.surroundings import caveats, machine, reproduce
 from benchmarks.report.waterfall import Waterfalls, waterfall
 from measuring.errors import MissingError
 from measuring.machine import Machine
+
+KINDS = frozenset({"fit", "loadgen", "stage", "serving", "layer", "peak", "operator"})
+"""Of the records that a page shows, beside those of `stride bench` and of the claims."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,10 @@ class Report:
 
 
 def compose(results: Results, asked: Asked, stages: Waterfalls, here: Machine) -> Report:
-    """From the newest runs on this machine, else on any. Raises MissingError where `stride bench`
+    """From the newest run of `stride bench` on this machine, else on any, and the newest of
+    everything else on the same one. Raises MissingError where `stride bench`
     has left no records, InputError for a run that does not exist."""
-    bench = results.named(asked.run, "bench") if asked.run else results.newest("bench", here)
-    if bench is None:
-        raise MissingError(
-            f"no records of stride bench in {results.directory}, so there is nothing to report; "
-            "make some with: stride bench --quick"
-        )
+    bench = bench_run(results, asked.run, here)
     found = recommend(
         bench.records, asked.requirements, published=asked.published, invalid=asked.invalid
     )
@@ -81,6 +80,18 @@ def compose(results: Results, asked: Asked, stages: Waterfalls, here: Machine) -
         sections=sections,
     )
     return Report(page, bench, found, changed, earlier, results.unread)
+
+
+def bench_run(results: Results, name: str | None, here: Machine) -> Run:
+    """The run of `stride bench` that is reported: the one named, else the newest on this machine,
+    else on any. Raises as `compose` does."""
+    run = results.named(name, "bench") if name else results.newest("bench", here)
+    if run is None:
+        raise MissingError(
+            f"no records of stride bench in {results.directory}, so there is nothing to report; "
+            "make some with: stride bench --quick"
+        )
+    return run
 
 
 def _sections(
@@ -108,7 +119,7 @@ def _surroundings(
     results: Results, found: Recommendation, bench: Run, asked: Asked, here: Machine
 ) -> list[Section]:
     """The runs that the page was made of, that of `stride bench` first."""
-    kinds = dict.fromkeys(run.kind for run in results.runs)
-    newest = [results.newest(kind, bench.machine) for kind in kinds if kind != "bench"]
-    runs = [bench, *(run for run in newest if run is not None)]
-    return [machine(runs, here), caveats(found, results, runs), reproduce(runs, asked.command)]
+    shown = (run.kind for run in results.runs if run.kind in KINDS or run.kind.startswith(CLAIMS))
+    newest = [results.newest(kind, bench.machine) for kind in dict.fromkeys(shown)]
+    runs = [bench, *(it for it in newest if it and it.machine.key == bench.machine.key)]
+    return [machine(runs, here), caveats(found, results), reproduce(runs, asked.command)]

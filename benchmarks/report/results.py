@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from benchmarks.report.readable import damage
 from measuring.errors import InputError, MissingError
 from measuring.machine import Machine
 from measuring.record import SUFFIX, Measurement, read_measurements
@@ -34,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Results:
-    """`runs`: all, the newest first; `unread`: files that hold no records, and why."""
+    """`runs`: all, the newest first; `unread`: files of which not everything is used, and why."""
 
     directory: Path
     runs: tuple[Run, ...]
@@ -47,9 +48,12 @@ class Results:
         return next(iter(here or runs), None)
 
     def records(self, kind: str, machine: Machine | None = None) -> Records:
-        """Those of the newest run, none where there is no such run."""
+        """Those of the newest run, of `machine` alone where one is given; none where there is no
+        such run."""
         run = self.newest(kind, machine)
-        return run.records if run else ()
+        if run is None or (machine is not None and run.machine.key != machine.key):
+            return ()
+        return run.records
 
     def named(self, name: str, kind: str) -> Run:
         """By id, by the beginning of an id or by file. Raises InputError for none or several."""
@@ -81,12 +85,22 @@ def read_results(directory: Path) -> Results:
     found: dict[tuple[str, str, Path], list[Measurement]] = {}
     unread = {}
     for path in sorted(directory.rglob(f"*{SUFFIX}")):
+        name = str(path.relative_to(directory))
         try:
-            for record in read_measurements(path):
-                run = str(record.settings.get("run") or path.relative_to(directory))
-                found.setdefault((record.name, run, path), []).append(record)
+            records = read_measurements(path)
         except InputError as error:
-            unread[str(path.relative_to(directory))] = str(error)
+            unread[name] = str(error)
+            continue
+        damaged = []
+        for record in records:
+            if (why := damage(record)) is not None:
+                damaged.append(f"a record named {record.name} is left out: {why}")
+                continue
+            run = str(record.settings.get("run") or name)
+            found.setdefault((record.name, run, path), []).append(record)
+        if damaged:
+            more = f" ({len(damaged) - 1} more like it)" if len(damaged) > 1 else ""
+            unread[name] = f"{damaged[0]}{more}"
     runs = [Run(run, kind, path, tuple(of)) for (kind, run, path), of in found.items()]
     return Results(directory, tuple(_newest_first(runs)), unread)
 

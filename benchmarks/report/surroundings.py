@@ -38,15 +38,10 @@ def machine(runs: Sequence[Run], here: Machine) -> Section:
     return Section("machine", "Machine", tables=[table(("what", "is"), rows)], notes=notes)
 
 
-def caveats(found: Recommendation, results: Results, runs: Sequence[Run]) -> Section:
+def caveats(found: Recommendation, results: Results) -> Section:
     """Of the choice and of the records; what was left out with the reason."""
     notes = list(found.caveats)
-    notes += [
-        f"{run.kind} ({run.name}) was measured on another machine: {run.machine.key}."
-        for run in runs
-        if run.machine.key != runs[0].machine.key
-    ]
-    notes += [f"{name} is not in the report: {why}" for name, why in results.unread.items()]
+    notes += [f"{name} is not wholly in the report: {why}" for name, why in results.unread.items()]
     rows = [(it.name, it.reason) for it in found.left_out]
     tables = [table(("record", "why it is not used"), rows)] if rows else []
     return Section("caveats", "Caveats", notes=notes, tables=tables)

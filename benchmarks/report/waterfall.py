@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.report.plots import COLOURS, HATCHES, canvas, literal, svg
 from benchmarks.report.section import Figure, Section, Table, table
+from measuring.errors import InputError
 from measuring.record import Measurement
 
 STAGES = ("receive", "decode", "resize", "queue", "inference", "respond")
@@ -40,7 +41,9 @@ Waterfalls = Mapping[str, Mapping[str, Stage]]  # model -> stage -> times
 
 
 def waterfalls(records: Sequence[Measurement], directory: Path) -> Waterfalls:
-    """From records where there are any, else from the newest `*.prom` under `directory`."""
+    """From records where there are any, else from the newest `*.prom` under `directory`.
+
+    Raises InputError for one that is damaged."""
     found: dict[str, dict[str, Stage]] = {}
     for record in records:
         calls = record.latencies
@@ -49,7 +52,7 @@ def waterfalls(records: Sequence[Measurement], directory: Path) -> Waterfalls:
     if found:
         return found
     saved = sorted(directory.rglob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime)
-    return _scraped(saved[-1].read_text(encoding="utf-8")) if saved else {}
+    return _scraped(saved[-1]) if saved else {}
 
 
 def around(found: Waterfalls) -> float:
@@ -149,8 +152,18 @@ def _cell(stage: Stage | None) -> str:
     return "" if stage is None else f"{stage.mean * 1e3:.2f} ({stage.p99 * 1e3:.2f})"
 
 
-def _scraped(text: str) -> Waterfalls:
-    """From the classic text format of Prometheus."""
+def _scraped(path: Path) -> Waterfalls:
+    """From the classic text format of Prometheus. Raises InputError for what is none."""
+    try:
+        return _parsed(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is no answer of the service's /metrics ({error!r}); save it again with: "
+            "curl --silent localhost:8000/metrics"
+        ) from error
+
+
+def _parsed(text: str) -> Waterfalls:
     sums: dict[tuple[str, str], float] = {}
     buckets: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for family in text_string_to_metric_families(text):

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.report.results import read_results
 from measuring.errors import InputError, MissingError
-from measuring.record import write_measurements
+from measuring.record import Scalar, write_measurements
 from tests.benchmarks.hand_made import MACHINE, bench
 
 LATER = "2026-02-01T12:00:00+00:00"
@@ -33,6 +33,38 @@ def test_results_a_run_on_this_machine_comes_before_a_newer_one_elsewhere(tmp_pa
         newest = results.newest("bench", machine)
         assert newest is not None
         assert newest.name == name
+
+
+def test_results_records_of_another_machine_are_not_those_of_this_one(tmp_path: Path) -> None:
+    write_measurements(tmp_path / "there.jsonl", [bench(machine=OTHER)])
+    results = read_results(tmp_path)
+    assert results.records("bench", MACHINE) == ()
+    assert len(results.records("bench", OTHER)) == len(results.records("bench")) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("network", None, "it has no network"),
+        ("batch", 0, "its batch is 0, expected a whole number from 1"),
+        ("instances", 2.5, "its instances is 2.5, expected a whole number from 1"),
+        ("threads", True, "its threads is True, expected a whole number from 1"),
+        ("images_per_second", 0.0, "its images_per_second is 0.0, expected a number above 0"),
+        ("ci_low", "abc", "its ci_low is 'abc', expected a number above 0"),
+        ("accuracy", 72.0, "its accuracy is 72.0, expected a share between 0 and 1"),
+    ],
+)
+def test_results_damaged_records_are_named_and_the_others_read(
+    tmp_path: Path, setting: str, value: Scalar, words: str
+) -> None:
+    whole = bench()
+    settings = {key: it for key, it in whole.settings.items() if key != setting}
+    bad = replace(whole, settings=settings if value is None else settings | {setting: value})
+    write_measurements(tmp_path / "a.jsonl", [whole, bad, bad])
+    results = read_results(tmp_path)
+    assert len(results.records("bench")) == 1
+    told = f"a record named bench is left out: {words} (1 more like it)"
+    assert results.unread == {"a.jsonl": told}
 
 
 def test_results_records_without_a_run_are_those_of_their_file(tmp_path: Path) -> None:

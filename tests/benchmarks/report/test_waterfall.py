@@ -5,6 +5,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from benchmarks.report.waterfall import STAGES, around, waterfall, waterfalls
+from measuring.errors import InputError
 from service.metrics import STAGES as SERVICE_STAGES
 from service.metrics import Metrics
 from tests.benchmarks.report.hand_made_results import stages
@@ -34,6 +35,21 @@ def test_waterfalls_are_read_from_the_metrics_the_service_writes(tmp_path: Path)
         assert found[name].mean == pytest.approx(seconds.mean())
         assert found[name].count == 400
         assert found[name].p99 == pytest.approx(np.percentile(seconds, 99.0), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\xff\xfe", id="no-text"),
+        pytest.param(b"<!DOCTYPE html>\n<p>", id="a-page"),
+        pytest.param(b'stride_stage_seconds_bucket{le="1.0"} 3\n', id="no-model"),
+    ],
+)
+def test_waterfalls_of_a_damaged_file_say_how_to_save_it(tmp_path: Path, data: bytes) -> None:
+    heading = b"# TYPE stride_stage_seconds histogram\n" if b"stride" in data else b""
+    (tmp_path / "service.prom").write_bytes(heading + data)
+    with pytest.raises(InputError, match="is no answer of the service's /metrics"):
+        waterfalls([], tmp_path)
 
 
 def test_waterfall_says_how_much_another_network_can_change(tmp_path: Path) -> None:
