@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +17,12 @@ from inference.resample import resample, shortest_side
 from measuring.cores import available_cores
 from measuring.errors import InputError
 from measuring.input_spec import InputSpec
+from service.decode_forecast import DecodeForecast, Picture
+from service.errors import DeadlineError, RefusedError
+from service.seam import Priority
 from service.workers import Workers
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,26 +45,50 @@ class PreparedMany:
 
 class Decoder:
     """The pool; as many threads as cores, since both steps are pure computation without the
-    interpreter's lock. `exact`: bit for bit what the weights were evaluated with, for more time."""
+    interpreter's lock. `exact`: bit for bit what the weights were evaluated with, for more time.
+
+    A deadline is a reading of `time.perf_counter`. What could not be decoded by then is refused at
+    once with RefusedError, and what has missed it when its turn comes ends in DeadlineError.
+    """
 
     def __init__(self, *, threads: int | None, max_pixels: int, exact: bool = False) -> None:
         self._max_pixels = max_pixels
         self._exact = exact
-        self._workers = Workers(threads or available_cores(), "decode")
+        threads = threads or available_cores()
+        self.forecast = DecodeForecast(threads)
+        self._workers = Workers(threads, "decode")
 
-    async def prepare(self, data: bytes, specs: Iterable[InputSpec]) -> Prepared:
+    async def prepare(
+        self,
+        data: bytes,
+        specs: Iterable[InputSpec],
+        *,
+        deadline: float = inf,
+        priority: Priority = Priority.NORMAL,
+    ) -> Prepared:
         """Raises what `inference.decode.decode` raises for bytes that are no image."""
+        self._admit((data,), deadline, priority)
         wanted = tuple(dict.fromkeys(specs))
-        return await self._workers.submit(partial(self._prepare, data, wanted))
+        return await self._submit(partial(self._prepare, data, wanted), data, deadline, priority)
 
-    async def prepare_many(self, images: Sequence[bytes], spec: InputSpec) -> PreparedMany:
+    async def prepare_many(
+        self,
+        images: Sequence[bytes],
+        spec: InputSpec,
+        *,
+        deadline: float = inf,
+        priority: Priority = Priority.NORMAL,
+    ) -> PreparedMany:
         """The pictures side by side, each written to its place in one array.
 
         Raises what `prepare` raises, for the first picture that cannot be read and saying which.
         """
+        self._admit(images, deadline, priority)
         pixels = np.empty((len(images), spec.size, spec.size, 3), np.uint8)
-        places = zip(images, pixels, strict=True)
-        calls = [self._workers.submit(partial(self._place, *each, spec)) for each in places]
+        calls = [
+            self._submit(partial(self._place, data, place, spec), data, deadline, priority)
+            for data, place in zip(images, pixels, strict=True)
+        ]
         seconds = await asyncio.gather(*calls, return_exceptions=True)
         decoding = resizing = 0.0
         for index, taken in enumerate(seconds):
@@ -71,6 +102,39 @@ class Decoder:
     def close(self) -> None:
         """Start nothing more; what a thread is in the middle of, it finishes by itself."""
         self._workers.close()
+
+    def _admit(self, images: Sequence[bytes], deadline: float, priority: Priority) -> None:
+        needed = self.forecast.seconds_to_decode(images, priority)
+        left = deadline - time.perf_counter()
+        if needed > max(left, 0.0):
+            raise RefusedError(
+                f"the deadline is out of reach: {self.forecast.waiting} images wait to be decoded, "
+                f"decoding would take about {needed:.3f} seconds and {max(left, 0):.3f} are left; "
+                "come again after Retry-After",
+                retry_after=needed - left,
+            )
+
+    def _submit(
+        self, compute: Callable[[], T], data: bytes, deadline: float, priority: Priority
+    ) -> "asyncio.Future[T]":
+        picture = self.forecast.queue(data, priority)
+        run = partial(self._run, compute, picture, deadline)
+        future = self._workers.submit(run, priority)
+        future.add_done_callback(lambda _: self.forecast.withdraw(picture))
+        return future
+
+    def _run(self, compute: Callable[[], T], picture: Picture, deadline: float) -> T:
+        """In a thread."""
+        if time.perf_counter() >= deadline:
+            raise DeadlineError("the deadline passed before the image was decoded")
+        self.forecast.start(picture)
+        whole = False
+        try:
+            result = compute()
+            whole = True
+        finally:
+            self.forecast.end(picture, whole=whole)
+        return result
 
     def _prepare(self, data: bytes, specs: tuple[InputSpec, ...]) -> Prepared:
         started = time.perf_counter()

@@ -63,7 +63,8 @@ class Front:
         """Decoded once, resized once per input spec."""
         try:
             async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
-                prepared = await self.decoder.prepare(data, (m.manifest.input for m in models))
+                specs = (model.manifest.input for model in models)
+                prepared = await self.decoder.prepare(data, specs, deadline=deadline)
         except TimeoutError as error:
             raise DeadlineError("the deadline passed while the image was decoded") from error
         except BrokenImageError as error:

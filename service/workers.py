@@ -6,9 +6,12 @@ it to the loop's; docs/decoding.md has the figures.
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Generic, TypeVar
+
+from service.seam import Priority
 
 Result = TypeVar("Result")
 
@@ -54,16 +57,21 @@ class _Call(Generic[Result]):
 
 
 class Workers:
-    """A fixed number of threads, which wait in a queue and so take no time while idle."""
+    """A fixed number of threads, which wait in a queue and so take no time while idle. What is
+    `NORMAL` is taken before what is `BACKGROUND`."""
 
     def __init__(self, threads: int, name: str) -> None:
-        self._calls: SimpleQueue[_Call[object] | None] = SimpleQueue()
+        self._lanes: tuple[deque[_Call[object]], ...] = tuple(deque() for _ in Priority)
+        # One for each call in the lanes, so that who gets one finds a call; False ends a thread.
+        self._tickets: SimpleQueue[bool] = SimpleQueue()
         self._threads = threads
         self._closed = False
         for index in range(threads):
             threading.Thread(target=self._work, name=f"{name}-{index}", daemon=True).start()
 
-    def submit(self, compute: Callable[[], Result]) -> "asyncio.Future[Result]":
+    def submit(
+        self, compute: Callable[[], Result], priority: Priority = Priority.NORMAL
+    ) -> "asyncio.Future[Result]":
         """Called in an event loop. A future that is cancelled before its turn is never computed.
 
         Raises RuntimeError once closed.
@@ -71,7 +79,8 @@ class Workers:
         if self._closed:
             raise RuntimeError("the threads have been told to end")
         call = _Call(compute, asyncio.get_running_loop())
-        self._calls.put(call)  # type: ignore[arg-type]
+        self._lanes[priority].append(call)  # type: ignore[arg-type]
+        self._tickets.put(True)
         return call.future
 
     def close(self) -> None:
@@ -80,15 +89,18 @@ class Workers:
         while (call := self._next()) is not None:
             call.future.cancel()
         for _ in range(self._threads):
-            self._calls.put(None)
+            self._tickets.put(False)
 
     def _next(self) -> _Call[object] | None:
-        try:
-            return self._calls.get_nowait()
-        except Empty:
-            return None
+        for lane in self._lanes:
+            try:
+                return lane.popleft()
+            except IndexError:  # empty, or another thread was faster
+                continue
+        return None
 
     def _work(self) -> None:
-        while (call := self._calls.get()) is not None:
-            call.run()
+        while self._tickets.get():
+            if (call := self._next()) is not None:
+                call.run()
             del call  # with the picture it holds, before waiting for the next

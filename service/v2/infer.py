@@ -94,7 +94,9 @@ async def _decoded(front: Front, asked: InferRequest, call: Call, deadline: floa
     spec = call.model.manifest.input
     try:
         async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
-            prepared = await front.decoder.prepare_many(asked.images, spec)
+            prepared = await front.decoder.prepare_many(
+                asked.images, spec, deadline=deadline, priority=asked.priority
+            )
     except TimeoutError as error:
         raise DeadlineError("the deadline passed while the images were decoded") from error
     call.exchange.stages["decode"] = prepared.decode

@@ -11,6 +11,7 @@ import uvicorn
 from inference.manifest import Manifest
 from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
+from service.decoding import Decoder
 from service.health import make_probe
 from service.loading import Loaded
 from service.protocol import bounded
@@ -31,12 +32,14 @@ class LocalService:
         other: FakeEngine | None = None,
         *,
         capacity: int = 4,
+        decoder: Decoder | None = None,
         **limits: float,
     ) -> None:
         self.engine = engine
         self.core: LocalCore
         self._other = other
         self._capacity = capacity
+        self._decoder = decoder
         self._limits = replace(Limits(), **limits)  # type: ignore[arg-type]
         self._listener = bind("127.0.0.1", 0)
         self._server: uvicorn.Server
@@ -75,6 +78,9 @@ class LocalService:
             self.core.add(self._loaded(self._other, named))
         await self.core.start((), queue_capacity=self._capacity)
         front = create_front(self.core, self._limits, 2)
+        if self._decoder is not None:
+            front.decoder.close()
+            front = replace(front, decoder=self._decoder)
         config = uvicorn.Config(
             create_app(front, metrics),
             lifespan="off",

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,8 @@ from inference.preprocess import preprocess
 from inference.resample import resample, shortest_side
 from measuring.input_spec import InputSpec
 from service.decoding import Decoder
+from service.errors import DeadlineError, RefusedError
+from tests.service.held_decoder import HeldDecoder
 
 pytestmark = pytest.mark.anyio
 MAX_PIXELS = 1_000_000
@@ -98,3 +101,47 @@ async def test_decoder_lets_the_loop_run_while_it_decodes(decoder: Decoder) -> N
     slow.close()
     assert turns > 50
     assert (await decoding).pixels[SMALL].shape == (32, 32, 3)
+
+
+async def test_decoder_refuses_at_once_what_it_could_not_decode_in_time() -> None:
+    held = HeldDecoder()
+    held.forecast.update(PHOTO[:1], len(PHOTO), 100.0)
+    deadline = time.perf_counter() + 60
+    tried = asyncio.ensure_future(held.prepare(PHOTO, [SMALL], deadline=deadline))
+    await asyncio.to_thread(held.entered.wait)  # an idle thread tries whatever is expected
+
+    with pytest.raises(RefusedError, match="the deadline is out of reach: 0 images wait") as late:
+        await held.prepare(PHOTO, [SMALL], deadline=deadline)
+    with pytest.raises(RefusedError, match="are left"):
+        await held.prepare_many([PHOTO, PHOTO], SMALL, deadline=deadline)
+    patient = asyncio.ensure_future(held.prepare(PHOTO, [SMALL], deadline=deadline + 600))
+
+    held.gate.set()
+    assert (await tried).decode > 0.0
+    assert (await patient).decode > 0.0
+    assert late.value.retry_after > 100
+    assert held.forecast.waiting == 0
+    held.close()
+
+
+async def test_decoder_does_not_decode_what_has_missed_its_deadline() -> None:
+    held = HeldDecoder()
+    running = asyncio.ensure_future(held.prepare(PHOTO, [SMALL]))
+    await asyncio.to_thread(held.entered.wait)
+    held.entered.clear()
+    deadline = time.perf_counter() + 0.3
+    missed = [
+        asyncio.ensure_future(held.prepare_many([PHOTO], SMALL, deadline=deadline)),
+        asyncio.ensure_future(held.prepare(PHOTO, [SMALL], deadline=deadline)),
+    ]
+    await asyncio.sleep(0)
+    while time.perf_counter() < deadline:
+        await asyncio.sleep(0.001)
+
+    held.gate.set()
+    await running
+    for one in missed:
+        with pytest.raises(DeadlineError, match="before the image was decoded"):
+            await one
+    assert not held.entered.is_set()
+    held.close()

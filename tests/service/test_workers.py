@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from service.seam import Priority
 from service.workers import Workers
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +65,19 @@ async def test_workers_never_start_what_nobody_waits_for() -> None:
     await asyncio.gather(first, last)
     workers.close()
     assert started == ["last"]
+
+
+async def test_workers_take_what_is_normal_first() -> None:
+    workers, gate, order = Workers(1, "test"), threading.Event(), list[str]()
+    first = workers.submit(gate.wait)
+    calls = [
+        workers.submit(lambda: order.append("background"), Priority.BACKGROUND),
+        workers.submit(lambda: order.append("normal")),
+    ]
+    gate.set()
+    await asyncio.gather(first, *calls)
+    workers.close()
+    assert order == ["normal", "background"]
 
 
 async def test_workers_survive_a_caller_who_leaves_while_they_compute() -> None:
