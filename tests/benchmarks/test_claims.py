@@ -33,7 +33,7 @@ def test_there_are_eighteen_and_each_has_a_verdict() -> None:
     assert all(entry.findings for entry in judged)
     for entry in judged:
         expected = "confirmed" if entry.claim.number in EXACT else "undecided"
-        if entry.claim.number not in (10, 14, 18):
+        if entry.claim.number != 10:  # its counts alone decide where nothing was timed
             assert entry.verdict == expected, entry.claim.title
     assert len(summary_rows(judged)) == 18
     assert [entry["claim"] for entry in document(judged)] == list(range(1, 19))
