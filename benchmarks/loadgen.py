@@ -168,7 +168,11 @@ class _Run:
 
 
 def capacity(facts: Opened, instances: int) -> float:
-    """Images per second that T(b) of an engine promises at the largest batch, of all instances."""
+    """Images per second that T(b) of an engine promises at the largest batch, of all instances;
+    of an engine for one batch size, those of its one time."""
+    if len(facts.seconds) == 1:
+        ((batch, seconds),) = facts.seconds.items()
+        return instances * batch / seconds
     cost = fit_batch_cost(list(facts.seconds), list(facts.seconds.values()))
     return instances * cost.throughput(max(facts.seconds))
 

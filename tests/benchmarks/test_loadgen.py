@@ -1,11 +1,13 @@
 """LoadGen's own verdicts, read from its words, and real runs of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.bench_messages import Opened
 from benchmarks.bench_plan import Sweep
-from benchmarks.loadgen import LoadgenOrder, run_loadgen
+from benchmarks.loadgen import LoadgenOrder, capacity, run_loadgen
 from benchmarks.loadgen_log import read_summary
 from benchmarks.loadgen_settings import OFFICIAL, SCENARIOS, Duration, scenarios
 from inference.artifact import read_artifact
@@ -74,6 +76,12 @@ def test_official_durations_are_those_of_the_rules() -> None:
     assert OFFICIAL.min_queries("Offline") == 24_576
     assert Duration().min_queries("SingleStream") == 64
     assert Duration().min_queries("Server") == 662
+
+
+def test_capacity_is_that_of_the_largest_batch_or_of_the_only_one() -> None:
+    one = Opened("made", 1, "model.onnx", "0" * 64, 1, cold_start=0.1, seconds={1: 0.004})
+    assert capacity(one, 2) == pytest.approx(500.0)
+    assert capacity(replace(one, seconds={1: 0.003, 8: 0.010}), 2) == pytest.approx(1600.0)
 
 
 def test_scenarios_are_found_whatever_their_case() -> None:
