@@ -27,15 +27,21 @@ class Change:
 
 
 def changes(recommendation: Recommendation) -> tuple[Change, ...]:
-    """Only conditions that lead to another choice, or to none."""
+    """Only conditions that lead to another choice, beyond noise, or to none."""
     found = [it.choice for it in recommendation.assessed]
     changed = []
     for condition, asked in _conditions(recommendation.requirements, found):
         picked = pick([assess(choice, asked) for choice in found], asked)
         choice = picked.chosen.choice if picked.chosen else None
-        if choice is not recommendation.chosen and choice not in recommendation.ties:
+        kept = _kept(recommendation.chosen, picked)
+        if choice is not recommendation.chosen and choice not in recommendation.ties and not kept:
             changed.append(Change(condition, choice, _words(picked, recommendation.chosen, asked)))
     return tuple(changed)
+
+
+def _kept(before: Choice | None, picked: Pick) -> bool:
+    """The choice before is as good as another one now, within noise: no reason to change."""
+    return before is not None and any(tie.way == before.way for tie in picked.ties)
 
 
 def _conditions(asked: Requirements, found: Sequence[Choice]) -> Iterator[tuple[str, Requirements]]:

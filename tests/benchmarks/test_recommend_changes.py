@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import numpy as np
+
 from benchmarks.recommend import recommend
 from benchmarks.recommend_changes import Change, changes
 from benchmarks.recommend_requirements import Requirements
@@ -42,6 +44,23 @@ def test_changes_list_no_condition_that_changes_nothing() -> None:
     assert "100 requests/s" not in found
     assert "250 requests/s" in found
     assert by_condition([bench(FAST, seconds=0.0001)], ASKED) == {}
+
+
+def test_changes_list_no_condition_under_which_the_choice_ties() -> None:
+    long_tail = np.where(np.arange(700) % 20, 0.0036, 0.012)
+    wide = {"accuracy": 0.76, "ci_low": 150.0, "ci_high": 350.0}
+    records = [
+        bench(GOOD, seconds=0.004, peak_rss=200_000_000, **wide),
+        bench(HEAVY, samples=long_tail, peak_rss=100_000_000, **wide),
+    ]
+    asked = replace(ASKED, slo=0.010, rate=10.0)
+    loose = recommend(records, replace(asked, slo=0.020))
+    assert loose.chosen is not None
+    assert (loose.chosen.network, [tie.network for tie in loose.ties]) == (HEAVY, [GOOD])
+    found = recommend(records, asked)
+    assert found.chosen is not None
+    assert (found.chosen.network, found.ties) == (GOOD, ())
+    assert "SLO 20 ms" not in by_condition(records, asked)
 
 
 def test_changes_to_nothing_say_the_nearest_miss() -> None:
