@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def test_changes_list_no_condition_that_changes_nothing() -> None:
 
 def test_changes_list_no_condition_under_which_the_choice_ties() -> None:
     long_tail = np.where(np.arange(700) % 20, 0.0036, 0.012)
-    wide = {"accuracy": 0.76, "ci_low": 150.0, "ci_high": 350.0}
+    wide: dict[str, Any] = {"accuracy": 0.76, "ci_low": 150.0, "ci_high": 350.0}
     records = [
         bench(GOOD, seconds=0.004, peak_rss=200_000_000, **wide),
         bench(HEAVY, samples=long_tail, peak_rss=100_000_000, **wide),
