@@ -4,7 +4,7 @@ import threading
 import time
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,9 +53,15 @@ def _side_by_side(
     def run(number: int, call: Callable[[], object]) -> None:
         try:
             start.wait()
-            taken[number] = visit(call, schedule, clock=clock)
+            for _ in range(schedule.settle):
+                call()
+            start.wait()
+            taken[number] = visit(call, replace(schedule, settle=0), clock=clock)
+        except threading.BrokenBarrierError:
+            return  # another one has failed
         except Exception as error:  # noqa: BLE001  raised again below, in the caller's thread
             errors.append(error)
+            start.abort()  # nobody may wait for this one
 
     threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
     for thread in threads:

@@ -26,6 +26,24 @@ def test_visit_together_calls_all_at_the_same_time() -> None:
     assert found.rate > 0.0
 
 
+def test_visit_together_times_nothing_until_all_have_settled() -> None:
+    """The second settles only after the first has, and would otherwise still be at it."""
+    done = threading.Event()
+    order: list[str] = []
+
+    def first() -> None:
+        order.append("first")
+        done.set()
+
+    def second() -> None:
+        assert done.wait(timeout=30)
+        order.append("second")
+
+    schedule = Schedule(runs=50, seconds=0.0, blocks=1)
+    visit_together([first, second], schedule)
+    assert sorted(order[:2]) == ["first", "second"]
+
+
 def test_visit_together_passes_on_what_a_callable_raises() -> None:
     def fail() -> None:
         raise ValueError("broken")
