@@ -16,6 +16,8 @@ log = logging.getLogger("stride.keys")
 
 SHORTEST = 16
 """Characters of a key; fewer can be guessed."""
+SLOWEST, FASTEST = 4e-7, 1e9
+"""Requests per second of one key: beyond, waiting times and counts are no numbers any more."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(rf"[!-~]{{{SHORTEST},512}}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -87,14 +89,19 @@ def _read_rate(where: str, table: dict[str, Any]) -> Rate | None:
         if burst is not None:
             raise InputError(f"{where} has a burst and no rate")
         return None
-    if not _is_number(rate) or not 0 < rate < math.inf:
-        raise InputError(f"{where}: rate is {rate!r}, expected requests per second above 0")
+    if not _is_number(rate) or not SLOWEST <= rate <= FASTEST:
+        raise InputError(
+            f"{where}: rate is {str(rate)[:40]}, expected requests per second from {SLOWEST:g} "
+            f"(about one a month) to {FASTEST:g}"
+        )
     if burst is None:
         burst = max(1, math.ceil(rate))
-    if not _is_number(burst) or burst != int(burst) or burst < 1:
-        raise InputError(f"{where}: burst is {burst!r}, expected a whole number from 1")
+    if not _is_number(burst) or not 1 <= burst <= FASTEST or burst != int(burst):
+        raise InputError(
+            f"{where}: burst is {str(burst)[:40]}, expected a whole number from 1 to {FASTEST:g}"
+        )
     return Rate(float(rate), int(burst))
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool)

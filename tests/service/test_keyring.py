@@ -134,6 +134,16 @@ def test_read_keys_takes_keys_digests_and_rates(tmp_path: Path) -> None:
             '[one]\nkey = "secret-secret-secret"\nrate = inf', "rate is inf", id="infinite"
         ),
         pytest.param(
+            '[one]\nkey = "secret-secret-secret"\nrate = 1e-320',
+            r"\[one\]: rate is 1e-320, expected requests per second from 4e-07", id="denormal",
+        ),
+        pytest.param(
+            f'[one]\nkey = "secret-secret-secret"\nrate = 1{"0" * 400}', "rate is 1000", id="huge"
+        ),
+        pytest.param(
+            '[one]\nkey = "secret-secret-secret"\nrate = 1\nburst = inf', "whole", id="no-burst"
+        ),
+        pytest.param(
             '[one]\nkey = "secret-secret-secret"\nburst = 2', "a burst and no rate", id="burst"
         ),
         pytest.param(
