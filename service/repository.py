@@ -1,5 +1,6 @@
 """The folder that models come from: which of its artifacts are served, and how."""
 
+import os
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -71,13 +72,18 @@ class Repository:
         """The directories that have a manifest, whole or not; a quick look."""
         return tuple(sorted(path.parent.name for path in self.directory.glob(f"[!.]*/{MANIFEST}")))
 
-    def signature(self) -> tuple[tuple[str, int, int], ...]:
-        """What changes when a manifest comes, changes or goes; a quick look."""
+    def signature(self) -> tuple[tuple[str, str, int, int, int], ...]:
+        """What changes when a file of an artifact comes, changes or goes; a quick look. Of the
+        other files, too, since they may come after the manifest: then it is whole only with the
+        last of them."""
         entries = []
         for identity in self.ids():
             try:
-                status = (self.directory / identity / MANIFEST).stat()
+                with os.scandir(self.directory / identity) as files:
+                    for file in files:
+                        status = file.stat()
+                        kept = (status.st_mtime_ns, status.st_ino, status.st_size)
+                        entries.append((identity, file.name, *kept))
             except OSError:  # it went since
                 continue
-            entries.append((identity, status.st_mtime_ns, status.st_ino))
-        return tuple(entries)
+        return tuple(sorted(entries))

@@ -29,9 +29,10 @@ def reload_on_hangup(core: Core, *also: Callable[[], None]) -> None:
 
 
 async def watch(core: Core, repository: Repository, seconds: float) -> None:
-    """Look every so many seconds whether a manifest came, changed or went; ends when cancelled.
-    Exports write the manifest last, so what is seen is whole. Where looking fails, as a disk may,
-    the next look comes all the same."""
+    """Look every so many seconds whether an artifact came, changed or went; ends when cancelled.
+    Exports write the manifest last, so what is seen is whole; what is copied with the manifest
+    first is broken at first, and tried again whenever more of it has come. Where looking fails, as
+    a disk may, the next look comes all the same."""
     seen = repository.signature()
     while True:
         await asyncio.sleep(seconds)

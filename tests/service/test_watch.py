@@ -91,3 +91,21 @@ def test_repository_poll_under_load_sees_what_came_and_went(tmp_path: Path) -> N
 
     assert set(statuses) == {200}
     assert service.stop() == 0, service.text
+
+
+def test_repository_poll_tries_again_an_artifact_whose_manifest_came_first(tmp_path: Path) -> None:
+    repository = tmp_path / "artifacts"
+    write_tiny(repository, "one")
+    source = write_tiny(tmp_path / "elsewhere", "two", seed=1)
+    service = ServiceProcess(repository, "--repository-poll", "0.1").wait_until_ready()
+    target = repository / source.name
+
+    target.mkdir()
+    shutil.copy(source / "manifest.json", target)
+    wait_for(lambda: f"not loaded model={source.name}" in service.text)
+    assert ids(service) == {ONE}
+    for file in (REFERENCE, "model.onnx"):
+        shutil.copy(source / file, target)
+    wait_for(lambda: ids(service) == {ONE, source.name})
+
+    assert service.stop() == 0, service.text
