@@ -201,6 +201,7 @@ def _count_answer(totals: Statistics, answer: Answer, seconds: float) -> None:
     """The parts do not overlap and add up to `seconds`, also where the request was cut: a client
     that subtracts them finds what is left of the time it has measured itself."""
     totals.success += 1
+    totals.images += len(answer.logits)
     totals.request_seconds += seconds
     totals.queue_seconds += answer.queue - answer.gathering
     totals.input_seconds += answer.gathering
@@ -209,14 +210,14 @@ def _count_answer(totals: Statistics, answer: Answer, seconds: float) -> None:
 
 
 def _count_batch(totals: Statistics, batch: Batch) -> None:
-    seconds = batch.seconds
-    gathered = batch.started - batch.taken
+    """Every call that the engine was given, those that failed and the single ones after them
+    included; handing over is the last one's."""
     delivered = time.perf_counter() - batch.finished
-    totals.executions += 1
-    totals.images += batch.images
     totals.last_inference = int(time.time() * 1e3)
-    size = totals.batches.setdefault(batch.images, BatchStatistics())
-    size.executions += 1
-    size.input_seconds += gathered
-    size.infer_seconds += seconds
-    size.output_seconds += delivered
+    totals.executions += len(batch.calls)
+    for call in batch.calls:
+        size = totals.batches.setdefault(call.images, BatchStatistics())
+        size.executions += 1
+        size.input_seconds += call.gathering
+        size.infer_seconds += call.seconds
+        size.output_seconds += delivered if call is batch.calls[-1] else 0.0

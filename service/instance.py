@@ -9,7 +9,7 @@ from inference.engine import Engine, Logits, Pixels
 from service.errors import EngineFailedError
 from service.fairness import Turn
 from service.health import Health, Probe
-from service.job import Batch, Slice
+from service.job import Batch, EngineCall, Slice
 
 Result = Logits | Exception
 
@@ -49,10 +49,10 @@ class Instance:
         return results if isinstance(results, Exception) else results[0]
 
     def _call(self, batch: Batch, slices: list[Slice]) -> list[Result] | Exception:
+        asked = time.perf_counter()
         try:
             pixels = self._gather(slices)
-            batch.started = batch.started or time.perf_counter()
-            logits = self.engine.infer(pixels)
+            logits = self._infer(batch, pixels, asked)
             if logits.shape != (len(pixels), self._classes):
                 raise EngineFailedError(
                     f"it answered shape {logits.shape}, expected {(len(pixels), self._classes)}"
@@ -69,6 +69,18 @@ class Instance:
             start, end = end, end + piece.images
             results.append(logits[start:end])
         return results
+
+    def _infer(self, batch: Batch, pixels: Pixels, asked: float) -> Logits:
+        """Counted, whether it fails or not. Only the first call gathers for as long as since the
+        batch was taken."""
+        started = time.perf_counter()
+        gathering = started - (asked if batch.started else batch.taken)
+        batch.started = batch.started or started
+        try:
+            return self.engine.infer(pixels)
+        finally:
+            seconds = time.perf_counter() - started
+            batch.calls.append(EngineCall(len(pixels), gathering, seconds))
 
     def _gather(self, slices: list[Slice]) -> Pixels:
         """The pictures one after the other: a single slice as it lies, several in the buffer."""

@@ -96,10 +96,20 @@ class Slice:
     pixels: Pixels
 
 
+@dataclass(frozen=True, slots=True)
+class EngineCall:
+    """How many images it had, and the seconds of putting them together and in the engine."""
+
+    images: int
+    gathering: float
+    seconds: float
+
+
 @dataclass(slots=True)
 class Batch:
     """What one engine call carried, when it was taken and ran, and what came of each slice.
 
+    `calls`: more than one where that call failed and each slice was tried alone.
     `asked`: when the instance was free for it; `turn`: its right to run, where models compete for
     cores; `dropped`: jobs left out since their deadline had passed or was out of reach.
     """
@@ -113,6 +123,7 @@ class Batch:
     started: float = 0.0
     finished: float = 0.0
     results: list[Logits | Exception] = field(default_factory=list)
+    calls: list[EngineCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.images = sum([piece.images for piece in self.slices])

@@ -20,8 +20,9 @@ class BatchStatistics:
 class Statistics:
     """Counts and seconds; they only grow.
 
-    `success`, `failure` and their seconds count requests; `images`, `executions` and `batches`
-    (by batch size) count what engines did. The last four add up, over the requests that
+    `success`, `failure` and their seconds count requests, `images` those of the requests that
+    succeeded; `executions` and `batches` (by batch size) count what engines did, failed calls and
+    single ones after a failed batch included. The last four add up, over the requests that
     succeeded, their time in the queue, of putting their batch together, in the engine and until
     the answer was handed back; their count is `success`. Each request of a batch counts the whole
     batch's time, as with Triton. `last_inference`: milliseconds since 1970 of the latest engine

@@ -88,8 +88,8 @@ class ModelStatistics(BaseModel):
     name: str
     version: str
     last_inference: int
-    inference_count: int = Field(description="Images.")
-    execution_count: int = Field(description="Engine calls.")
+    inference_count: int = Field(description="Images of requests that succeeded.")
+    execution_count: int = Field(description="Engine calls, failed ones and repeats included.")
     inference_stats: InferStatistics
     response_stats: dict[str, Any] = {}
     batch_stats: list[BatchSizeStatistics]

@@ -181,7 +181,7 @@ async def test_core_counts_batches_by_size_and_failures_with_their_time() -> Non
     await core.submit("tiny-onnx-fp32", picture(POISON), deadline=soon())
 
     totals = core.statistics()["tiny-onnx-fp32"]
-    assert (totals.success, totals.failures, totals.images) == (2, 1, 4)
+    assert (totals.success, totals.failures, totals.images) == (2, 1, 3)
     assert {size: batch.executions for size, batch in totals.batches.items()} == {1: 2, 2: 1}
     assert all(batch.infer_seconds > 0 for batch in totals.batches.values())
     # the time of the batch that failed is no time of a request that succeeded
@@ -189,6 +189,28 @@ async def test_core_counts_batches_by_size_and_failures_with_their_time() -> Non
     assert 0 < totals.infer_seconds < spent
     assert totals.failure_seconds > 0
     assert before <= totals.last_inference <= int(time.time() * 1e3)
+    await core.drain()
+
+
+async def test_core_counts_the_single_calls_after_a_failed_batch_and_images_answered() -> None:
+    engine = FakeEngine(held=True)
+    core = core_with(engine)
+
+    def ask(value: int) -> "asyncio.Task[Answer | Refusal]":
+        return asyncio.create_task(core.submit("tiny-onnx-fp32", picture(value), deadline=soon()))
+
+    first = ask(1)
+    await engine.running()
+    both = [ask(2), ask(POISON)]
+    await asyncio.sleep(0)  # both are queued while the engine is held
+    engine.let_go()
+    await asyncio.gather(first, *both)
+
+    totals = core.statistics()["tiny-onnx-fp32"]
+    assert engine.calls == [1, 2, 1, 1]
+    assert (totals.success, totals.failures) == (2, 1)
+    assert (totals.images, totals.executions) == (2, 4)
+    assert {size: batch.executions for size, batch in totals.batches.items()} == {1: 3, 2: 1}
     await core.drain()
 
 
