@@ -140,5 +140,9 @@ def _ratios(evidence: Evidence, layer: str, other: str, *, trained: bool) -> lis
         (m.settings["student"], m.settings["seed"]): value(m, "mse")
         for m in evidence.find(FIT, layer=layer, trained=trained)
     }
-    seeds = dict.fromkeys(seed for _, seed in errors)
-    return [errors["partial", seed] / errors[other, seed] for seed in seeds]
+    both = [
+        seed
+        for seed in dict.fromkeys(seed for _, seed in errors)
+        if ("partial", seed) in errors and (other, seed) in errors
+    ]
+    return [errors["partial", seed] / errors[other, seed] for seed in both]

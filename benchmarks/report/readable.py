@@ -32,6 +32,10 @@ def _text(value: Scalar) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _yes_or_no(value: Scalar) -> bool:
+    return isinstance(value, bool)
+
+
 _WORDS: Mapping[Check, str] = {
     _whole: "a whole number from 1",
     _number: "a number",
@@ -39,6 +43,7 @@ _WORDS: Mapping[Check, str] = {
     _not_negative: "a number from 0",
     _share: "a share between 0 and 1",
     _text: "text",
+    _yes_or_no: "true or false",
 }
 _WAY: Mapping[str, Check] = {
     "artifact": _text, "network": _text, "precision": _text, "runtime": _text, "device": _text,
@@ -58,22 +63,46 @@ _NEEDED: Mapping[str, Mapping[str, Check]] = {
     },
     "operator": {
         **_OPERATION, "table": _text, "operator": _text, "channels": _whole, "side": _whole,
-        "seconds": _positive, "seconds low": _positive, "seconds high": _positive,
+        "layers": _whole, "seconds": _positive, "seconds low": _positive,
+        "seconds high": _positive,
     },
     "peak": {"what": _text, "precision": _text, "device": _text, "threads": _whole},
+    "claim network": {"network": _text, "runtime": _text, "device": _text, "macs": _positive},
+    "claim stage": {"network": _text, "runtime": _text, "side": _whole, "macs": _whole},
+    "claim memory": {
+        "network": _text, "macs": _positive, "parameters": _positive, "inference": _positive,
+        "training": _positive,
+    },
+    "claim fit": {
+        "layer": _text, "student": _text, "trained": _yes_or_no, "seed": _not_negative,
+        "mse": _positive,
+    },
+    "claim filter centres": {"network": _text, "weights": _text, "centre_first": _share},
+    "claim similarity": {"network": _text, "weights": _text, "alike": _share},
 }  # fmt: skip
+_PEAKS: Mapping[bool, Mapping[str, Check]] = {
+    True: {"macs": _positive},  # of arithmetic
+    False: {"bytes": _positive, "size": _whole},  # of memory
+}
 _POSSIBLE: Mapping[str, Mapping[str, Check]] = {
     "bench": {
         "ci_low": _positive, "ci_high": _positive, "accuracy": _share, "peak_rss": _whole,
         "vram": _not_negative, "cold_start": _not_negative, "energy_per_image": _not_negative,
     },
     "loadgen": {"value": _number},
+    "operator": {
+        "published gpu_fps": _positive, "published cpu_ms": _positive,
+        "published arm_ms": _positive, "published gpu_batches": _positive,
+    },
 }  # fmt: skip
 
 
 def damage(record: Measurement) -> str | None:
     """What keeps the record off the page, in words; None for a whole one."""
-    for name, check in _NEEDED.get(record.name, {}).items():
+    needed = dict(_NEEDED.get(record.name, {}))
+    if record.name == "peak":
+        needed |= _PEAKS[record.settings.get("what") == "gemm"]
+    for name, check in needed.items():
         if (value := record.settings.get(name)) is None:
             return f"it has no {name}"
         if not check(value):

@@ -153,6 +153,11 @@ def test_claim_13_compares_errors_seed_by_seed(partial: float, expected: str) ->
     assert verdict_of(13, fits(partial, 0.2)) == expected
 
 
+def test_claim_13_leaves_out_a_seed_that_one_of_the_two_lacks() -> None:
+    assert verdict_of(13, fits(0.1, 0.2)[:-1]) == "confirmed"
+    assert verdict_of(13, fits(0.1, 0.2)[:1]) == "undecided"
+
+
 def test_claim_14_needs_fasternet_to_be_faster_than_its_rivals() -> None:
     records = [
         network("fasternet_t0", mobilenet_v2=0.7, shufflenet_v2_x1_5=0.8),

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.report.results import read_results
 from measuring.errors import InputError, MissingError
-from measuring.record import Scalar, write_measurements
+from measuring.record import Measurement, Scalar, write_measurements
 from tests.benchmarks.hand_made import MACHINE, bench
 
 LATER = "2026-02-01T12:00:00+00:00"
@@ -65,6 +65,25 @@ def test_results_damaged_records_are_named_and_the_others_read(
     assert len(results.records("bench")) == 1
     told = f"a record named bench is left out: {words} (1 more like it)"
     assert results.unread == {"a.jsonl": told}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("peak", {"what": "gemm"}, "it has no precision"),
+        ("claim fit", {"layer": "a", "student": "partial", "trained": 1}, "expected true or false"),
+        ("layer", {"runtime": "openvino"}, "it has no device"),
+        ("operator", {"runtime": "openvino", "device": "cpu", "threads": 0}, "its threads is 0"),
+    ],
+)
+def test_results_damaged_records_of_other_kinds_are_named(
+    tmp_path: Path, kind: str, settings: dict[str, Scalar], words: str
+) -> None:
+    record = Measurement(kind, settings, bench().latencies, MACHINE, LATER)
+    write_measurements(tmp_path / "a.jsonl", [record])
+    results = read_results(tmp_path)
+    assert results.runs == ()
+    assert words in results.unread["a.jsonl"]
 
 
 def test_results_records_without_a_run_are_those_of_their_file(tmp_path: Path) -> None:
