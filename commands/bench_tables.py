@@ -113,6 +113,7 @@ def _print_notes(result: "Result") -> None:
             f"\n{apart} of {len(pairs.pairs)} pairs differ by more than {pairs.margin:.0%} "
             f"(together at {pairs.level:.0%}, Holm); the other {len(pairs.pairs) - apart} are ties."
         )
+        _print_too_few(pairs, int(_number(result.points[0], "blocks")))
     print_left_out(result.left_out)
     for reason, count in _reasons(result.points).items():
         results.print(f"INVALID, {count} of {len(result.points)}: {reason}")
@@ -121,6 +122,15 @@ def _print_notes(result: "Result") -> None:
     print_step(f"records: {result.path}")
     if result.profile is not None:
         print_step(f"profile: {result.profile}; `stride serve` takes it from there")
+
+
+def _print_too_few(pairs: "Pairs", blocks: int) -> None:
+    """Where even a difference in every block would be a tie."""
+    if 0.5**blocks * len(pairs.pairs) >= pairs.level:
+        results.print(
+            f"{blocks} blocks cannot tell any of {len(pairs.pairs)} pairs apart: measure without "
+            "--quick, or fewer artifacts, runtimes and batch sizes at once."
+        )
 
 
 def _reasons(points: "Sequence[Measurement]") -> dict[str, int]:

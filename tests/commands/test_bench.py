@@ -33,6 +33,7 @@ def test_bench_prints_tables_and_says_what_ties(
     assert "0 of 2 pairs differ by more than 3% (together at 1%, Holm); the other 2 are ties" in (
         printed
     )
+    assert "3 blocks cannot tell any of 2 pairs apart" in printed
     assert printed.count("tie") >= 2
     assert "not timed: broken:" in steps
     assert "records: results/bench/" in steps
