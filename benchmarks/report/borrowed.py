@@ -122,6 +122,19 @@ def _operators(results: Results, machine: Machine) -> Section:
             "guidelines, with the published figures beside where there are any.",
         ),
         tables=tables,
+        notes=_stamped(records),
+    )
+
+
+def _stamped(records: Sequence[Measurement]) -> tuple[str, ...]:
+    """How many of the records are used though something speaks against them."""
+    wrong = [record for record in records if not record.valid]
+    if not wrong:
+        return ()
+    kinds = dict.fromkeys(it.partition(":")[0] for record in wrong for it in record.reasons)
+    return (
+        f"{len(wrong)} of {len(records)} records are marked INVALID ({', '.join(kinds)}) and used "
+        "all the same: their intervals are as wide as their noise.",
     )
 
 
@@ -180,5 +193,6 @@ def _claims(results: Results, machine: Machine) -> Section:
             "where the records do not tell.",
         ),
         tables=tables,
+        notes=_stamped(records),
         commands=command,
     )

@@ -68,6 +68,24 @@ def test_claims_and_operators_of_another_machine_are_not_said_of_this_one(tmp_pa
     assert all(section.missing is not None for section in found)
 
 
+def test_operators_of_invalid_records_say_so(tmp_path: Path) -> None:
+    settings: dict[str, Scalar] = {
+        "table": "G1", "operator": "1:1", "channels": 8, "side": 7, "layers": 10,
+        "runtime": "torch", "device": "cpu", "threads": 1, "batch": 1, "macs": 100, "bytes": 10,
+        "seconds": 0.003, "seconds low": 0.002, "seconds high": 0.004,
+    }  # fmt: skip
+    whole = Measurement("operator", settings, bench().latencies, MACHINE, STARTED)
+    stamped = replace(
+        whole,
+        settings={**settings, "operator": "1:2"},
+        reasons=("other load: others took 24%", "noise: the middle half spans 20%"),
+    )
+    write_measurements(tmp_path / "a.jsonl", [whole, stamped])
+    _, operators, _ = borrowed(read_results(tmp_path), MACHINE)
+    (note,) = operators.notes
+    assert note.startswith("1 of 2 records are marked INVALID (other load, noise) and used")
+
+
 def test_roofline_without_peaks_of_these_threads_says_so(tmp_path: Path) -> None:
     copied: dict[str, Scalar] = {
         "what": "copy",
