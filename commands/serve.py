@@ -159,7 +159,8 @@ def command(**values: Any) -> None:
     POST an image to /v1/classify; /docs describes every address, /metrics is for Prometheus.
     Every option also reads STRIDE_<OPTION> from the environment. A flag beats the environment,
     which beats --config. SIGTERM finishes what was admitted; SIGHUP looks through the repository
-    and the API keys again and switches over to what has changed.
+    and the API keys again and switches over to what has changed. Exit code 1 if an engine hung and
+    was left behind after the grace.
 
     \b
     stride serve

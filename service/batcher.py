@@ -6,6 +6,7 @@ engine idle. One hand-over per batch goes back to the loop.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -26,6 +27,8 @@ from service.policies import make_policy
 from service.seam import Priority, Refusal
 from service.settings import Batching
 from service.work_queue import WorkQueue
+
+log = logging.getLogger("stride.serve")
 
 BatchObserver = Callable[[Batch], None]
 _LATE = Refusal("expired", "the deadline passed before the engine answered")
@@ -73,13 +76,16 @@ class Batcher:
         self._deadlines = Deadlines(self._expire)
         self._done: deque[Batch] = deque()
         self._delivery_called = False
-        self._instances = [Instance(engine, rules.classes, rules.probe) for engine in engines]
-        self._threads = [
-            threading.Thread(target=self._serve, args=(one,), name=f"{rules.name}-{i}", daemon=True)
-            for i, one in enumerate(self._instances)
+        slowest = max(rules.seconds.values(), default=0.0)
+        self._instances = [
+            Instance(e, rules.classes, rules.probe, name=f"{rules.name}-{i}", slowest=slowest)
+            for i, e in enumerate(engines)
         ]
-        for thread in self._threads:
-            thread.start()
+        self._serving = set(self._instances)
+        self._over = asyncio.Event()
+        self._closed = False
+        for one in self._instances:
+            threading.Thread(target=self._serve, args=(one,), name=one.name, daemon=True).start()
 
     @property
     def depth(self) -> int:
@@ -93,10 +99,10 @@ class Batcher:
 
     @property
     def unready(self) -> str | None:
-        """Why nothing is admitted now: every engine is broken."""
+        """Why nothing is admitted now: every engine is broken or hangs."""
         reason = None
         for one in self._instances:
-            reason = one.health.reason
+            reason = one.unready
             if reason is None:
                 return None
         return reason
@@ -117,13 +123,27 @@ class Batcher:
         self._queue.take_out(job)
 
     async def drain(self) -> None:
-        """Admit nothing more, finish what was admitted, then end the threads."""
+        """Admit nothing more, finish what was admitted, then end the threads. Cancelled, it refuses
+        what is left and leaves those behind that hang in a call; they are daemons."""
         self._queue.end(self._instances)
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join)
-        self._deliver()
+        try:
+            await self._over.wait()
+        finally:
+            self._deliver()
+            self._close()
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for job in self._deadlines.empty():
+            self._queue.take_out(job)
+            job.end(_ENDING)
         for one in self._instances:
-            one.engine.close()
+            if one in self._serving:
+                log.error("left behind instance=%s engine=%s: it hangs", one.name, one.engine.name)
+            else:
+                one.engine.close()
         if self._share is not None:
             self._share.close()
 
@@ -157,7 +177,7 @@ class Batcher:
 
     def _needed(self, images: int, priority: Priority) -> float:
         now = time.perf_counter()
-        free_in = [max(0.0, one.busy_until - now) for one in self._instances if one.well]
+        free_in = [max(0.0, one.busy_until - now) for one in self._instances if not one.unready]
         return seconds_to_answer(
             images,
             ahead=self._queue.ahead_of(priority),
@@ -188,20 +208,33 @@ class Batcher:
             self._call_for_delivery()
             while not me.well and not self._queue.ended:
                 self._recover(me)
+        self._post(self._leave, me)
 
     def _recover(self, me: Instance) -> None:
         """Wait, and ask the engine again; when the last one has failed, nobody is kept waiting."""
         if self.unready:
-            self._loop.call_soon_threadsafe(self._turn_away)
+            self._post(self._turn_away)
         self._queue.rest(me, me.health.pause)
         me.health.ask(me.engine)
 
     def _call_for_delivery(self) -> None:
         if not self._delivery_called:
             self._delivery_called = True
-            self._loop.call_soon_threadsafe(self._deliver)
+            self._post(self._deliver)
+
+    def _post(self, callback: Callable[..., None], *arguments: Instance) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:  # left behind, and answered when all was over
+            if not self._loop.is_closed():
+                raise
 
     # What comes of it, on the loop:
+
+    def _leave(self, one: Instance) -> None:
+        self._serving.discard(one)
+        if not self._serving:
+            self._over.set()
 
     def _deliver(self) -> None:
         self._delivery_called = False

@@ -118,11 +118,19 @@ class LocalCore:
         self._switching.end()
         self._state = "draining: the service is shutting down"
 
-    async def drain(self) -> None:
-        """Refuse new requests, finish the admitted ones, close the engines."""
+    async def drain(self, within: float | None = None) -> bool:
+        """Refuse new requests, finish the admitted ones, close the engines. False where after so
+        many seconds something still hung and was left behind, what was unanswered refused."""
         self.announce_drain()
-        await self._switching.finish()
-        await asyncio.gather(*(s.batcher.drain() for s in self._lineup.served.values()))
+        batchers = [served.batcher for served in self._lineup.served.values()]
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.gather(
+                    self._switching.finish(), *(batcher.drain() for batcher in batchers)
+                )
+        except TimeoutError:
+            return False
+        return True
 
     async def submit(
         self, model: str, pixels: Pixels, *, deadline: float, priority: Priority = Priority.NORMAL

@@ -38,6 +38,12 @@ class Deadlines:
         """It has ended."""
         self._open.discard(job)
 
+    def empty(self) -> tuple[Job, ...]:
+        """Forget all; returned to be ended."""
+        jobs = tuple(self._open)
+        self._open.clear()
+        return jobs
+
     def _arm(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -38,6 +38,7 @@ class Turn:
 
     share: Share
     charged: float
+    ended: bool = False
     _bell: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -52,7 +53,8 @@ class Turn:
 
     def end(self, seconds: float, *, again: float | None = None) -> "Turn | None":
         """So many seconds it really took. `again`: the instance wants to run again for about so
-        long; asked in one step with the end, or whoever waits would always come first."""
+        long; asked in one step with the end, or whoever waits would always come first. Nothing
+        happens where it was given back before, since the engine hung."""
         return self.share.gate.end(self, seconds, again)
 
 
@@ -93,6 +95,9 @@ class CoreGate:
         """See `Turn.end`. What the model was charged is set right."""
         share = turn.share
         with self._lock:
+            if turn.ended:
+                return None
+            turn.ended = True
             self._free += share.threads
             share.used += seconds * share.threads - turn.charged
             new = None if again is None else self._queue(share, again)

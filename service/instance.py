@@ -1,5 +1,6 @@
 """One engine with the thread's own things around it: its batch buffer, its bell and its health."""
 
+import logging
 import threading
 import time
 
@@ -11,15 +12,32 @@ from service.fairness import Turn
 from service.health import Health, Probe
 from service.job import Batch, EngineCall, Slice
 
+log = logging.getLogger("stride.health")
+
+HANGS_AFTER = 10.0
+"""Seconds of one call after which nothing is expected of it any more; more for a slow engine:"""
+HANGS_TIMES = 50.0
+"""times its slowest call measured. What other programs do on the machine slows it by less."""
+
 Result = Logits | Exception
 
 
 class Instance:
     """`bell`: released to wake the instance's thread; `busy_until`: when its call is expected to
-    end, a reading of `time.perf_counter`; `turn`: asked for and not waited for yet."""
+    end, a reading of `time.perf_counter`; `turn`: asked for and not waited for yet; `slowest`:
+    seconds of the longest call that is usual."""
 
-    def __init__(self, engine: Engine, classes: int, probe: Probe | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        classes: int,
+        probe: Probe | None,
+        *,
+        name: str = "model-0",
+        slowest: float = 0.0,
+    ) -> None:
         self.engine = engine
+        self.name = name
         self.health = Health(probe)
         self.bell = threading.Lock()
         self.bell.acquire()
@@ -27,11 +45,21 @@ class Instance:
         self.turn: Turn | None = None
         self._classes = classes
         self._buffer: Pixels | None = None
+        self._patience = max(HANGS_AFTER, HANGS_TIMES * slowest)
+        self._batch: Batch | None = None
+        self._since = 0.0
+        self._told = 0.0
 
     @property
     def well(self) -> bool:
         """Whether its engine may be trusted with requests."""
         return self.health.reason is None
+
+    @property
+    def unready(self) -> str | None:
+        """Why no request should be left to it now, as any thread may ask: its engine is broken, or
+        hangs in a call."""
+        return self.health.reason or self._hanging()
 
     def run(self, batch: Batch) -> None:
         """Fills in the batch's results and times: one result per slice. When a call of several
@@ -48,8 +76,35 @@ class Instance:
         results = self._call(batch, [piece])
         return results if isinstance(results, Exception) else results[0]
 
+    def _hanging(self) -> str | None:
+        """Looked at when somebody asks. The first look that finds it hanging gives its turn back,
+        so that other models go on."""
+        batch, since = self._batch, self._since
+        if batch is None or (seconds := time.perf_counter() - since) <= self._patience:
+            return None
+        reason = f"{self.engine.name} has not answered for {seconds:.0f} s"
+        if self._told != since:
+            self._told = since
+            log.error("hangs instance=%s reason=%s", self.name, reason)
+            if batch.turn is not None:
+                batch.turn.end(seconds)
+        return reason
+
     def _call(self, batch: Batch, slices: list[Slice]) -> list[Result] | Exception:
-        asked = time.perf_counter()
+        """An engine that answers so late that it seemed to hang must answer the probe as well
+        before it is trusted again."""
+        asked = self._since = time.perf_counter()
+        self._batch = batch
+        try:
+            results = self._results(batch, slices, asked)
+            if self._hanging():
+                log.info("answered late instance=%s", self.name)
+                self.health.ask(self.engine)
+        finally:
+            self._batch = None
+        return results
+
+    def _results(self, batch: Batch, slices: list[Slice], asked: float) -> list[Result] | Exception:
         try:
             pixels = self._gather(slices)
             logits = self._infer(batch, pixels, asked)

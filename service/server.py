@@ -14,6 +14,7 @@ import signal
 import socket
 from functools import partial
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 import uvloop
@@ -41,6 +42,11 @@ QUIET = 0.5
 """Seconds without a request after which nobody is expected any more."""
 PATIENCE = 5.0
 """Seconds to wait for that at the most."""
+
+LAST = 1.0
+"""Seconds that engines have at least to end their calls, once everybody has gone."""
+HUNG = 1
+"""The exit code where something hung at the end."""
 
 
 def serve(settings: Settings) -> None:
@@ -139,9 +145,27 @@ async def _serve(
         watching.cancel()
     front.decoder.close()
     core.announce_drain()
-    await loading
-    await core.drain()
+    await _end_loading(loading, server.left)
+    if not await core.drain(server.left):
+        _leave()
     log.info("stopped requests=%d", sum(s.success for s in core.statistics().values()))
+
+
+async def _end_loading(loading: "asyncio.Task[None]", seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await loading
+    except TimeoutError:
+        log.error("a model was still being opened")
+        _leave()
+
+
+def _leave() -> NoReturn:
+    """End without the interpreter's own end, which waits for threads and takes the runtimes' memory
+    away under the calls that hang in them."""
+    log.error("stopped exit_code=%d: what hangs was left behind", HUNG)
+    logging.shutdown()
+    os._exit(HUNG)
 
 
 async def _load(
@@ -168,6 +192,17 @@ class DrainingServer(uvicorn.Server):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._drain: asyncio.Task[None] | None = None
+        self._grace_ends: float | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds of the grace for engines to end: all of it where nobody sent a signal, hardly
+        any after the second one."""
+        if self.force_exit:
+            return LAST
+        if self._grace_ends is None:
+            return max(LAST, self._limits.grace)
+        return max(LAST, self._grace_ends - self._loop.time())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -189,6 +224,7 @@ class DrainingServer(uvicorn.Server):
     async def _end(self) -> None:
         self._core.announce_drain()
         await asyncio.sleep(self._limits.drain_delay)
+        self._grace_ends = self._loop.time() + self._limits.grace
         try:
             async with asyncio.timeout(self._limits.grace):
                 await self._admission.close()

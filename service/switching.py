@@ -18,6 +18,8 @@ from service.seam import Refusal
 log = logging.getLogger("stride.load")
 
 T = TypeVar("T")
+LONGEST_DRAIN = 60.0
+"""Seconds that a removed model is waited for: an engine that hangs must not hold up all changes."""
 _ENDING = Refusal("draining", "the service is shutting down", retry_after=1.0)
 
 
@@ -131,7 +133,8 @@ class Switching:
 
     async def _remove(self, identity: str, reason: str) -> None:
         log.info("removed model=%s reason=%s", identity, reason)
-        await self._remove_from_lineup(identity, reason).drain()
+        draining = self._keep(self._remove_from_lineup(identity, reason).drain())
+        await asyncio.wait({draining}, timeout=LONGEST_DRAIN)
 
     async def _reload(self) -> None:
         repository = self._repository

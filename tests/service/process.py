@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.service.client import Client
@@ -19,8 +20,14 @@ _LISTENING = re.compile(r"listening url=(\S+)")
 class ServiceProcess:
     """Starts the command on a free port and waits until it is ready."""
 
-    def __init__(self, repository: Path, *arguments: str, **environment: str) -> None:
-        command = [STRIDE, "serve", "--repository", str(repository), "--port", "0", *arguments]
+    def __init__(
+        self,
+        repository: Path,
+        *arguments: str,
+        program: Sequence[str] = (STRIDE,),
+        **environment: str,
+    ) -> None:
+        command = [*program, "serve", "--repository", str(repository), "--port", "0", *arguments]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env=os.environ | environment
         )
