@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.bench_journal import SUFFIX as JOURNAL
-from benchmarks.bench_journal import read_journal, write_line
+from benchmarks.bench_journal import Journal, read_journal, write_line
 from benchmarks.bench_labelled import Labelled, check_labels
 from benchmarks.bench_pairs import SUFFIX as PAIRS
 from benchmarks.bench_pairs import Pairs, compare_points, write_pairs
@@ -68,13 +68,15 @@ def carry_out(
 ) -> Result:
     """Measures what is not yet in the journal, and writes records, pairs and profile.
 
-    Raises InputError for pictures of classes that a network does not have or a profile that is
-    damaged, MissingError where nothing can be opened.
+    Raises InputError for pictures of classes that a network does not have, or that come too late,
+    and for a profile that is damaged; MissingError where nothing can be opened.
     """
-    plan = read_journal(journal_path).plan
+    before = read_journal(journal_path)
+    plan = before.plan
     artifacts = _artifacts(plan)
     read_profile(profiles, plan.machine)  # a damaged one is an error before minutes of measuring
     if labelled is not None:
+        _require_in_time(labelled, before)
         for artifact in artifacts.values():
             check_labels(labelled, artifact.manifest)
     journal = run_plan(journal_path, watcher, labelled)
@@ -95,6 +97,21 @@ def carry_out(
         path=path,
         profile=store_profile(profiles, journal, found, list(artifacts.values())),
     )
+
+
+def _require_in_time(labelled: Labelled, journal: Journal) -> None:
+    """Accuracy is measured once in a run, while its engines are open."""
+    told = journal.accuracy
+    if told is not None and told.source != labelled.source:
+        raise InputError(
+            f"--images: the accuracy of run {journal.plan.run} was {told.source}, received other "
+            f"pictures ({labelled.source}); leave --images out, or start a new run"
+        )
+    if told is None and journal.rounds and len(journal.blocks) >= journal.rounds[0].blocks:
+        raise InputError(
+            f"--images: run {journal.plan.run} is finished and opens no engine again; start a new "
+            "run with --images"
+        )
 
 
 def _artifacts(plan: Plan) -> dict[str, Artifact]:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from benchmarks import bench_plan
 from benchmarks.bench_plan import Effort
@@ -65,6 +66,11 @@ def test_bench_goes_on_with_a_run(folder: Path, capsys: pytest.CaptureFixture[st
     again = json.loads(capsys.readouterr().out)
     assert again["run"] == name
     assert len(again["points"]) == 1
+
+    (folder / "photos" / "0").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(folder / "photos" / "0" / "a.png")
+    assert run(["bench", "--resume", name, "--images", "photos"]) == 2
+    assert "is finished and opens no engine again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
