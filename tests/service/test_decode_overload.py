@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.service.client import png
-from tests.service.fakes import FakeEngine
+from tests.service.client import encode, png
+from tests.service.fakes import FakeEngine, picture
 from tests.service.held_decoder import HeldDecoder
 from tests.service.local_service import LocalService
+from tests.service.test_overload import wait_for
+from tests.service.v2.wire import elements, whole_body
 
 LENGTH = "Inference-Header-Content-Length"
 CLIENTS = 8
@@ -38,3 +40,37 @@ def test_flood_of_pictures_is_refused_at_once_while_one_is_decoded() -> None:
     assert f'outcome="rejected"}} {CLIENTS + 1}.0' in metrics
     assert engine.calls == [1]
     service.stop()
+
+
+def test_background_of_v2_is_decoded_behind_what_came_later() -> None:
+    decoder, engine = HeldDecoder(), FakeEngine()
+    service = LocalService(engine, decoder=decoder)
+    document = {
+        "inputs": [
+            {
+                "name": "image", "datatype": "BYTES", "shape": [1],
+                "parameters": {"binary_data_size": len(elements(plain(2)))},
+            }
+        ],
+        "parameters": {"priority": 2},
+    }  # fmt: skip
+    body, length = whole_body(document, elements(plain(2)))
+    post = service.client.post
+    with ThreadPoolExecutor(3) as pool:
+        replies = [pool.submit(post, "/v1/classify", plain(1))]
+        decoder.entered.wait()
+        path = "/v2/models/tiny-onnx-fp32/infer"
+        replies.append(pool.submit(post, path, body, **{LENGTH: str(length)}))
+        wait_for(lambda: decoder.forecast.waiting == 1)
+        replies.append(pool.submit(post, "/v1/classify", plain(3)))
+        wait_for(lambda: decoder.forecast.waiting == 2)
+
+        decoder.gate.set()
+        assert [reply.result().status for reply in replies] == [200] * 3
+    assert engine.seen == [1, 3, 2]
+    service.stop()
+
+
+def plain(value: int) -> bytes:
+    """A picture of that value all over."""
+    return encode(picture(value)[0])

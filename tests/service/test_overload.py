@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from urllib3 import encode_multipart_formdata
@@ -20,7 +21,7 @@ MakeService = Callable[..., LocalService]
 def make_service() -> Iterator[MakeService]:
     services: list[LocalService] = []
 
-    def make(engine: FakeEngine, *, capacity: int = 4, **limits: int) -> LocalService:
+    def make(engine: FakeEngine, *, capacity: int = 4, **limits: Any) -> LocalService:
         services.append(LocalService(engine, None, capacity=capacity, **limits))
         return services[-1]
 
