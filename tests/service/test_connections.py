@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ ALIVE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 def make_service() -> Iterator[MakeService]:
     services: list[LocalService] = []
 
-    def make(**limits: int) -> LocalService:
+    def make(**limits: Any) -> LocalService:
         services.append(LocalService(FakeEngine(), None, **limits))
         return services[-1]
 

@@ -114,7 +114,7 @@ async def test_watch_goes_on_after_a_look_that_failed(
     repository = Repository(Settings(artifacts))
     look, looks = repository.signature, 0
 
-    def failing_once() -> tuple[tuple[str, int, int], ...]:
+    def failing_once() -> tuple[tuple[str, str, int, int, int], ...]:
         nonlocal looks
         looks += 1
         if looks == 2:
