@@ -38,8 +38,9 @@ KEY = "STRIDE_API_KEY"
 )
 @click.option("--model", help="Id (or alias, with --url); may be left out when there is only one.")
 @click.option(
-    "-k", "k", type=click.IntRange(1), default=5, show_default=True, help="Classes to show."
-)
+    "-k", "k", type=click.IntRange(1), show_default="5, or all where there are fewer",
+    help="Classes to show.",
+)  # fmt: skip
 @click.option(
     "--exact-decoding",
     is_flag=True,
@@ -49,7 +50,7 @@ KEY = "STRIDE_API_KEY"
 @options.repository
 @options.as_json
 def command(
-    images: tuple[Path, ...], url: str | None, model: str | None, k: int, repository: Path,
+    images: tuple[Path, ...], url: str | None, model: str | None, k: int | None, repository: Path,
     as_json: bool, exact_decoding: bool,
 ) -> int:  # fmt: skip
     """Classify pictures (JPEG, PNG or WebP).
@@ -102,12 +103,12 @@ def _rows(answer: Answer) -> list[tuple[str, ...]]:
     ]  # fmt: skip
 
 
-def _over_http(url: str, model: str | None, k: int) -> Classify:
+def _over_http(url: str, model: str | None, k: int | None) -> Classify:
     import urllib3
 
     url = _service(url)
     pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=60), retries=False)
-    fields = {"k": str(k)} | ({"model": model} if model else {})
+    fields = {name: value for name, value in (("k", k), ("model", model)) if value}
     address = f"{url}/v1/classify?{urlencode(fields)}"
     headers = _key_header(os.environ.get(KEY, ""))
 
@@ -152,7 +153,8 @@ def _read(url: str, status: int, data: bytes) -> Answer:
 
     try:
         if status != 200:
-            raise InputError(f"HTTP {status}: {ErrorAnswer.model_validate_json(data).error}")
+            where = f"; {KEY} is where a key is taken from here" if status == 401 else ""
+            raise InputError(f"HTTP {status}: {ErrorAnswer.model_validate_json(data).error}{where}")
         answer = ClassifyAnswer.model_validate_json(data)
         if not answer.predictions or "inference" not in answer.timings:
             raise _stranger(url, status, data, "no prediction or no timing in it")
@@ -171,24 +173,25 @@ def _stranger(url: str, status: int, data: bytes, reason: str) -> MissingError:
     )
 
 
-def _here(repository: Path, model: str | None, k: int, exact: bool) -> Classify:
+def _here(repository: Path, model: str | None, k: int | None, exact: bool) -> Classify:
     """Answers as a service does that was started with the same `--exact-decoding`."""
     from dataclasses import asdict
 
-    from inference.classification import top_k
+    from inference.classification import DEFAULT_K, top_k
     from inference.open_engine import open_engine
 
     artifact = _choose(repository, model)
     engine = open_engine(artifact)
     manifest = artifact.manifest
     read = _exactly if exact else _fast
+    shown = min(DEFAULT_K, len(manifest.labels)) if k is None else k
 
     def classify(data: bytes) -> Answer:
         pixels = read(data, manifest.input)
         started = time.perf_counter()
         logits = engine.infer(pixels[None])
         seconds = time.perf_counter() - started
-        predictions = top_k(logits[0], min(k, len(manifest.labels)), manifest.labels)
+        predictions = top_k(logits[0], shown, manifest.labels)
         return {
             "model": manifest.id,
             "trained": manifest.weights.trained,

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from measuring.errors import InputError, StrideError
 
+DEFAULT_K = 5
+"""Classes of an answer where nobody says how many, or all where there are fewer."""
+
 
 @dataclass(frozen=True)
 class Prediction:

@@ -7,15 +7,13 @@ from typing import Any
 
 import orjson
 
-from inference.classification import top_k
+from inference.classification import DEFAULT_K, top_k
 from measuring.errors import StrideError
 from service.decoding import Prepared
 from service.errors import BadRequestError
 from service.exchange import Ending, Exchange, outcome_of, rounded
 from service.front import Front
 from service.seam import ModelInfo
-
-DEFAULT_K = 5
 
 
 def check_k(k: int | None, model: ModelInfo) -> int:

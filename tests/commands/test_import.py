@@ -105,6 +105,15 @@ def test_classify_here_and_over_http_agree(
 
 
 @pytest.mark.usefixtures("inside")
+def test_classify_refuses_more_classes_than_there_are(
+    service: ServiceProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for where in ([], ["--url", service.url]):
+        assert cli.run(["classify", "photo.png", "-k", "7", *where]) == 2
+        assert "k is 7, expected 1 to 6" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("inside")
 def test_classify_decodes_exactly_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["classify", "photo.png", "--exact-decoding", "--json", "-k", "6"]) == 0
 
