@@ -28,15 +28,14 @@ def read_model(url: str, model: str) -> Model:
         response = urllib3.request("GET", address, timeout=10.0, retries=False)
         description = json.loads(response.data)
         manifest = description["manifest"]
+        files = {variant["file"] for variant in manifest["variants"]}  # several may run one
         weights = manifest["weights"]
         return Model(
             id=model,
             network=manifest["network"],
             trained=weights["trained"],
             published_top1=weights["published_top1"],
-            size=sum(
-                manifest["files"][variant["file"]]["size"] for variant in manifest["variants"]
-            ),
+            size=sum(manifest["files"][file]["size"] for file in files),
             runtime=description["runtime"],
         )
     except urllib3.exceptions.HTTPError as error:

@@ -25,7 +25,7 @@ class Service(BaseHTTPRequestHandler):
             "network": model.partition("-")[0],
             "weights": {"trained": True, "published_top1": None},
             "files": {"model.onnx": {"size": 5_000_000}, "reference.npz": {"size": 9}},
-            "variants": [{"file": "model.onnx"}],
+            "variants": [{"file": "model.onnx"}, {"file": "model.onnx"}],
         }
         self._answer(200, {"id": model, "runtime": "stand-in", "manifest": manifest})
 
