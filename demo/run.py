@@ -1,8 +1,11 @@
 """`stride demo`: weights, export, verify, serve, classify, and one table in the end."""
 
 import json
+import os
 import shlex
+import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,8 +109,16 @@ def _show(
         results.out(json.dumps(document, indent=2), highlight=False)
         return
     results.print(table_of(rows))
-    for line in ("", *remarks(rows, machine, options.concurrency), "", "What to try next", *steps):
+    for line in ("", *remarks(rows, machine, options.concurrency), "", _heading(), *steps):
         results.print(line, markup=False, soft_wrap=True)
+
+
+def _heading() -> str:
+    """Of the next steps; says where `stride` is if the shell does not know it."""
+    activate = Path(sys.prefix, "bin", "activate")
+    if shutil.which("stride") or not activate.is_file():
+        return "What to try next"
+    return f"What to try next, after: . {os.path.relpath(activate)}"
 
 
 def next_steps(prepared: Prepared, service: Service, *, keep: bool) -> tuple[str, ...]:
