@@ -20,7 +20,7 @@ _RESULTS = Path("results/claims.jsonl")
 def _numbers(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[int, ...]:
     """Raises InputError for what is no claim."""
     if wrong := [v for v in values if not (v.isdecimal() and 1 <= int(v) <= 18)]:
-        raise InputError(f"claim {wrong[0]!r}: expected numbers from 1 to 18")
+        raise InputError(f"claim {wrong[0]!r}: expected numbers from 1 to 18, as in docs/claims.md")
     return tuple(dict.fromkeys(map(int, values)))
 
 
@@ -34,8 +34,14 @@ def _weights(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
 
 @click.command(short_help="Confirm or refute the papers' claims on this machine.")
 @click.argument("numbers", metavar="[CLAIM...]", nargs=-1, callback=_numbers)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Processor threads that compute.",
+)  # fmt: skip
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+    help="cuda: an NVIDIA GPU.",
+)  # fmt: skip
 @click.option(
     "--weights", multiple=True, metavar="NETWORK=FILE", callback=_weights,
     help="A checkpoint for the claims about trained filters and maps (12, 13, 17); repeatable.",
@@ -62,6 +68,7 @@ def command(numbers: tuple[int, ...], as_json: bool, **values: Any) -> None:
     A part of a claim is confirmed where its whole 95 % interval is on the right side of the bound,
     refuted where all of it is on the wrong side; a claim is confirmed where every part of it is,
     and refuted where one is. What is done is kept: an interrupted run goes on where it was.
+    docs/claims.md lists the claims by their numbers.
     """
     from benchmarks.claims.judged import document, judge
     from benchmarks.claims.table import CLAIMS

@@ -21,8 +21,13 @@ _RESULTS = Path("results/roofline.jsonl")
 
 @click.command(short_help="Hold every operation of a network against what this machine can do.")
 @click.argument("networks", metavar="[NETWORK...]", nargs=-1)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True,
+    help="Processor threads that compute.",
+)  # fmt: skip
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Pictures of one run."
+)
 @click.option(
     "--device",
     type=click.Choice(["cpu", "cuda"]),
