@@ -41,6 +41,9 @@ def stride() -> None:
     """From light image backbones to a deployment: export, verify, serve, measure, decide.
 
     Each step is a command and usable alone. Every command explains itself with --help.
+
+    Exit codes: 0 all well; 1 a bound or check failed; 2 wrong usage or input; 3 something needed
+    is missing or cannot be reached; 130 interrupted.
     """
 
 
