@@ -15,6 +15,7 @@ _COLUMNS = (
     *("artifact", "engine", "shape", ">images/s", ">95 %", ">p50 ms", ">p90", ">p99"),
     *(">RSS MB", ">cold s", "valid", "fastest"),
 )
+_WIDE = 120  # a terminal's columns that the tables of batch sizes need
 
 
 def print_left_out(left_out: Mapping[str, str]) -> None:
@@ -24,14 +25,28 @@ def print_left_out(left_out: Mapping[str, str]) -> None:
 
 
 def print_result(result: "Result") -> None:
-    """Tables, then sentences; where it was written to."""
+    """Tables, then sentences; where it was written to. A narrow terminal has the artifacts' ids
+    once, above the tables, and their numbers in them."""
+    names = {str(it.settings["artifact"]): "" for it in result.points}
+    narrow = results.width < _WIDE
+    for number, name in enumerate(names, 1):
+        names[name] = str(number) if narrow else name
+        if narrow:
+            results.print(f"{number}: {name}", markup=False)
     for batch in result.plan.batches:
         at = [it for it in result.points if it.settings["batch"] == batch]
         if at:
             results.print(f"\nbatch {batch}", style="bold")
-            print_table(_COLUMNS, _rows(at, result.pairs, batch))
+            rows = [(names[row[0]], *row[1:]) for row in _rows(at, result.pairs, batch)]
+            _print_filled(("#", *_COLUMNS[1:]) if narrow else _COLUMNS, rows)
     _print_fits(result.fits)
     _print_notes(result)
+
+
+def _print_filled(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table without the columns that nothing is in, such as percentiles that are not claimed."""
+    filled = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    print_table([columns[at] for at in filled], [[row[at] for at in filled] for row in rows])
 
 
 def document(result: "Result", left_out: Mapping[str, str]) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from typing import Any
 import orjson
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 # Piped into a file or another program, nothing is cut off at 80 columns.
 results = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 progress = Console(stderr=True, highlight=False)
+_UNBOUNDED = 10_000  # wider than any table
 
 
 def print_json(document: Any) -> None:
@@ -36,6 +38,14 @@ def print_step(step: str) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns whose heading starts with `>` are aligned to the right."""
+    table = _table(columns, rows)
+    needed = Measurement.get(results, results.options.update(max_width=_UNBOUNDED), table)
+    if needed.maximum > results.width:
+        table.padding = (0, 0)  # a column's gap is one then, before anything is folded
+    results.print(table)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         collapse_padding=True,  # 80 columns are few
@@ -51,4 +61,4 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         )
     for row in rows:
         table.add_row(*map(Text, row))  # brackets in a name are no markup
-    results.print(table)
+    return table

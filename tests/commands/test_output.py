@@ -50,3 +50,16 @@ def test_table_of_an_export_fits_into_80_columns(
     output.print_table(columns, [row])
 
     assert " ".join(row) in " ".join(capsys.readouterr().out.split())
+
+
+def test_table_that_is_a_little_too_wide_has_narrow_gaps_before_it_folds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "results", Console(width=12))
+
+    output.print_table(("network", ">MB"), [("resnet18", "4.5")])
+    output.print_table(("network", ">MB"), [("resnet-18", "4.5")])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "resnet18 4.5" in lines
+    assert "resnet-18 4.5" not in lines  # 13 columns
