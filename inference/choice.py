@@ -59,7 +59,8 @@ def _variant(artifact: Artifact, name: str, device: str) -> Variant:
     row = row_of(name)
     if device not in row.devices:
         raise InputError(
-            f"runtime {name} on device {device!r}: expected one of {', '.join(row.devices)}"
+            f"runtime {name} does not run on device {device!r}, only on {', '.join(row.devices)}; "
+            "choose that device, or another runtime"
         )
     variants = artifact.manifest.variants
     if not row.answers:
