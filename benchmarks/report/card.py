@@ -30,6 +30,11 @@ def card(
         return Card(question, headline, False, why=found.why, changes=altered, notes=notes)
     choice = found.chosen
     ties = [tie.name for tie in found.ties]
+    if not choice.trained:
+        notes = [
+            "Untrained weights were timed: as fast as trained ones, answers mean nothing.",
+            *notes,
+        ]
     if choice.reasons:
         notes = [f"Rests on records marked INVALID: {' / '.join(choice.reasons)}.", *notes]
     return Card(
