@@ -17,10 +17,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": {"measuring"},
     "exporters": {"models", "inference", "measuring"},
     "service": {"inference", "measuring"},
-    "benchmarks": {"models", "inference", "exporters", "measuring"},
+    "loadtest": {"measuring"},
+    "benchmarks": {"models", "inference", "exporters", "loadtest", "measuring"},
     "demo": {"measuring"},
     "commands": {
-        *("models", "inference", "exporters", "service", "benchmarks", "demo", "measuring"),
+        *("models", "inference", "exporters", "service", "loadtest", "benchmarks", "demo"),
+        "measuring",
     },
 }
 # file -> packages that it alone may import besides
