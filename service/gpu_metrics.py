@@ -1,4 +1,4 @@
-"""Triton's `nv_gpu_*` series in the classic text format, for tools that expect them.
+"""Triton's `nv_gpu_*` series, for tools that expect them.
 
 Each has the single label and the plain decimal number that Triton's perf_analyzer can read.
 """

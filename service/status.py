@@ -13,9 +13,10 @@ from service.front import Front
 from service.gpu_metrics import render_gpus
 from service.metrics import Metrics
 from service.seam import ModelInfo
-from service.triton_metrics import render
+from service.triton_metrics import render, untyped
 
 _INFO = TypeAdapter(ModelInfo)
+_END = b"# EOF\n"
 _TEXT = {"schema": {"type": "string"}}
 _EXPOSITION: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}}
@@ -50,11 +51,14 @@ def routes(front: Front, metrics: Metrics) -> APIRouter:
     async def prometheus(request: Request) -> Response:
         """Prometheus exposition, in the format that the Accept header asks for."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        more = render(core.statistics(), core.pending())
+        if any(model.device != "cpu" for model in core.models()):
+            more += render_gpus(await asyncio.to_thread(gpu_readings))
         body = encode(metrics.registry)
-        if "openmetrics" not in content_type:
-            body += render(core.statistics(), core.pending()).encode()
-            if any(model.device != "cpu" for model in core.models()):
-                body += render_gpus(await asyncio.to_thread(gpu_readings)).encode()
+        if "openmetrics" in content_type:  # which is what a Prometheus asks for
+            body = body.removesuffix(_END) + untyped(more).encode() + _END
+        else:
+            body += more.encode()
         return Response(body, headers={"Content-Type": content_type})
 
     for path, endpoint in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", prometheus)):

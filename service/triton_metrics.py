@@ -1,9 +1,10 @@
-"""Triton's `nv_inference_*` series in the classic text format, for dashboards that expect them.
+"""Triton's `nv_inference_*` series, for dashboards that expect them.
 
 Rendered by hand: the Prometheus client would append `_total` to the names and write large
 values with an exponent, which Triton's own tools misread. Durations are microseconds.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from service.statistics import FAILURE_REASONS, Statistics
@@ -41,6 +42,12 @@ def render(statistics: Mapping[str, Statistics], pending: Mapping[str, int]) -> 
         for model, count in pending.items()
     )
     return "\n".join(lines) + "\n"
+
+
+def untyped(text: str) -> str:
+    """Classic exposition text as OpenMetrics, where a counter's name would have to end in `_total`:
+    a metric of unknown type may have any name, and is read as the same series."""
+    return re.sub(r"^(# TYPE \S+) \w+$", r"\1 unknown", text, flags=re.MULTILINE)
 
 
 def _header(name: str, text: str, kind: str) -> Iterable[str]:

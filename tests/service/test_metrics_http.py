@@ -121,15 +121,17 @@ def test_metrics_classic_text_carries_tritons_names(client: Client) -> None:
     assert samples(text)
 
 
-def test_metrics_openmetrics_parses_strictly_and_leaves_tritons_names_out(client: Client) -> None:
+def test_metrics_openmetrics_parses_strictly_and_keeps_tritons_names(client: Client) -> None:
     client.post(CLASSIFY, png())
     reply = client.get("/metrics", Accept=OPENMETRICS)
 
     assert reply.headers["content-type"].startswith("application/openmetrics-text")
     parse = openmetrics.text_string_to_metric_families
-    families = {family.name for family in parse(reply.data.decode())}  # type: ignore[no-untyped-call]
+    families = {family.name: family for family in parse(reply.data.decode())}  # type: ignore[no-untyped-call]
     assert "stride_requests" in families
-    assert not any(name.startswith("nv_") for name in families)
+    count = families["nv_inference_count"]
+    assert count.type == "unknown"  # a counter would have to be called something_total
+    assert {sample.labels["model"]: sample.value for sample in count.samples} == {ID: 1, OTHER: 0}
 
 
 def test_metrics_buckets_begin_at_a_tenth_of_a_millisecond() -> None:
