@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.pairs import FULL, QUICK, Call, Contest, compare
-from benchmarks.photographs import camera_picture, encoded, photograph, photograph_bytes
 from benchmarks.progress import show
 from inference.decode import decode, read_picture
 from inference.engine import Pixels
@@ -24,6 +23,7 @@ from inference.preprocess import preprocess
 from inference.resample import resample, shortest_side
 from measuring.input_spec import InputSpec
 from measuring.machine import fingerprint
+from measuring.photographs import camera_picture, encoded, photograph, photograph_bytes
 from measuring.record import Scalar, append_measurements
 from measuring.timing import Schedule
 

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.photographs import varied_jpegs
 from inference.decode import decode, read_picture
 from inference.engine import Pixels
 from inference.preprocess import preprocess
@@ -24,6 +23,7 @@ from inference.resample import resample, shortest_side
 from measuring.input_spec import InputSpec, Interpolation
 from measuring.latencies import latencies
 from measuring.machine import fingerprint
+from measuring.photographs import varied_jpegs
 from measuring.record import Measurement, Scalar, append_measurements, now
 from models import Loaded, load
 from models.pixels_in import PixelsIn

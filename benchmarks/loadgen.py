@@ -10,8 +10,6 @@ from benchmarks.bench_messages import Opened, Request
 from benchmarks.bench_plan import Candidate, Plan, Sweep, make_plan
 from benchmarks.bench_process import CandidateError, EngineProcess
 from benchmarks.bench_run import Watcher, write_pictures
-from benchmarks.loadgen_drive import PREFIX, load_loadgen
-from benchmarks.loadgen_log import Summary, read_summary
 from benchmarks.loadgen_settings import (
     LATENCY_BOUND,
     MULTI_STREAM_SAMPLES,
@@ -26,6 +24,7 @@ from inference.artifact import Artifact
 from inference.manifest import Manifest
 from measuring.fit import fit_batch_cost
 from measuring.latencies import latencies
+from measuring.loadgen_log import SUMMARY, Summary, load_loadgen, read_summary
 from measuring.machine import fingerprint
 from measuring.record import SUFFIX, Measurement, Scalar, now, write_measurements
 
@@ -143,7 +142,7 @@ class _Run:
         answer = process.ask(Request(loadgen=request), longest=longest).loadgen
         if answer is None or not answer.samples:
             raise CandidateError(f"LoadGen answered nothing in scenario {scenario}")
-        summary = read_summary(Path(request.logs, f"{PREFIX}summary.txt").read_text("utf-8"))
+        summary = read_summary(Path(request.logs, SUMMARY).read_text("utf-8"))
         settings = {
             **self._identity(facts),
             **_outcome(request, summary, answer, scaled=duration.scaled),

@@ -16,21 +16,9 @@ from typing import Any
 
 from benchmarks.loadgen_settings import MULTI_STREAM_SAMPLES, LoadgenAnswer, LoadgenRequest
 from inference.engine import Engine, Pixels
-from inference.errors import RuntimeMissingError
+from measuring.loadgen_log import PREFIX, load_loadgen
 
-PREFIX = "mlperf_log_"
 _MILLISECONDS, _NANOSECONDS = 1e3, 1e9
-
-
-def load_loadgen() -> Any:
-    """The library; RuntimeMissingError, with what to install, where it is not there."""
-    try:
-        import mlperf_loadgen  # type: ignore[import-not-found,import-untyped,unused-ignore]
-    except ImportError as error:
-        raise RuntimeMissingError(
-            f"LoadGen cannot be used: {error}; install it with: pip install mlcommons-loadgen"
-        ) from error
-    return mlperf_loadgen
 
 
 def drive(engines: Sequence[Engine], pictures: Pixels, request: LoadgenRequest) -> LoadgenAnswer:

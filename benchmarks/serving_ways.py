@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.photographs import encoded, photograph
 from benchmarks.serving_load import Load, Post, drive
 from benchmarks.serving_processes import Server, Worker, stride
+from measuring.photographs import encoded, photograph
 from measuring.pictures import varied_pictures
 
 INSTANCES = 2

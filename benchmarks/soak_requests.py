@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
-from benchmarks.photographs import encoded
+from measuring.photographs import encoded
 from measuring.pictures import varied_pictures
 
 GONE = 0

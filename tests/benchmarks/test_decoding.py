@@ -8,9 +8,9 @@ from PIL import Image
 
 from benchmarks import decoding, decoding_page
 from benchmarks.decoding_agreement import agreements
-from benchmarks.photographs import varied_jpegs
 from measuring.latencies import latencies
 from measuring.machine import fingerprint
+from measuring.photographs import varied_jpegs
 from measuring.record import Measurement, Scalar
 from models import load
 

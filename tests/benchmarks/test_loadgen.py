@@ -8,10 +8,10 @@ import pytest
 from benchmarks.bench_messages import Opened
 from benchmarks.bench_plan import Sweep
 from benchmarks.loadgen import LoadgenOrder, capacity, run_loadgen
-from benchmarks.loadgen_log import read_summary
 from benchmarks.loadgen_settings import OFFICIAL, SCENARIOS, Duration, scenarios
 from inference.artifact import read_artifact
 from measuring.errors import InputError, StrideError
+from measuring.loadgen_log import read_summary
 from measuring.record import Measurement, read_measurements
 from tests.benchmarks.watchers import Onlooker
 from tests.tiny import write_tiny

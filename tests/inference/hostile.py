@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from benchmarks.photographs import encoded
+from measuring.photographs import encoded
 
 Bomb = Callable[[int, int, int], bytes]  # bytes hidden, width, height
 

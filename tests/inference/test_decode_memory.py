@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.photographs import encoded, photograph
 from inference.decode import decode, read_picture
 from inference.preprocess import preprocess
 from inference.resample import resample, shortest_side
 from measuring.input_spec import InputSpec
+from measuring.photographs import encoded, photograph
 from tests.inference.memory import (
     MEASURED,
     bounded_memory,

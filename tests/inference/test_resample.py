@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.photographs import PHOTOGRAPHS, encoded, photograph, photograph_bytes
 from inference.decode import decode, read_picture
 from inference.errors import BrokenImageError
 from inference.preprocess import preprocess
 from inference.resample import MARGIN, resample, shortest_side
 from measuring.input_spec import InputSpec, Interpolation
+from measuring.photographs import PHOTOGRAPHS, encoded, photograph, photograph_bytes
 from measuring.pictures import varied_pictures
 
 MAX_PIXELS = 20_000_000

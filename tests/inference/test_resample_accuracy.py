@@ -7,11 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.photographs import varied_jpegs
 from inference.decode import decode, read_picture
 from inference.preprocess import preprocess
 from inference.resample import resample, shortest_side
 from measuring.input_spec import Interpolation
+from measuring.photographs import varied_jpegs
 from models import Loaded, load
 from models.pixels_in import PixelsIn
 

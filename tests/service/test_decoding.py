@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.photographs import encoded, photograph
 from inference.decode import decode, read_picture
 from inference.errors import BrokenImageError, UnsupportedImageError
 from inference.preprocess import preprocess
 from inference.resample import resample, shortest_side
 from measuring.input_spec import InputSpec
+from measuring.photographs import encoded, photograph
 from service.decoding import Decoder
 from service.errors import DeadlineError, RefusedError
 from tests.service.held_decoder import HeldDecoder

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from io import BytesIO
 
 import numpy as np
@@ -17,6 +18,16 @@ PHOTOGRAPHS = (
     *("sklearn/datasets/images/china.jpg", "sklearn/datasets/images/flower.jpg"),
 )
 _PAINTED = 16  # one of each kind, each as often as a photograph
+
+
+def available() -> tuple[str, ...]:
+    """Those of PHOTOGRAPHS whose packages are installed."""
+    installed = {
+        package
+        for package in {name.partition("/")[0] for name in PHOTOGRAPHS}
+        if find_spec(package) is not None
+    }
+    return tuple(name for name in PHOTOGRAPHS if name.partition("/")[0] in installed)
 
 
 def photograph_bytes(name: str) -> bytes:

@@ -1,9 +1,13 @@
-"""What LoadGen says of its own run: `mlperf_log_summary.txt`, read."""
+"""MLCommons LoadGen, where it is installed, and what it says of its own run."""
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
-from measuring.errors import StrideError
+from measuring.errors import MissingError, StrideError
+
+PREFIX = "mlperf_log_"
+SUMMARY = f"{PREFIX}summary.txt"
 
 # What each scenario is judged by, as the summary words it; nanoseconds where it is a latency.
 _METRICS = {
@@ -28,8 +32,19 @@ class Summary:
     p99: float
 
 
+def load_loadgen() -> Any:
+    """The library; MissingError, with what to install, where it is not there."""
+    try:
+        import mlperf_loadgen  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    except ImportError as error:
+        raise MissingError(
+            f"LoadGen cannot be used: {error}; install it with: pip install mlcommons-loadgen"
+        ) from error
+    return mlperf_loadgen
+
+
 def read_summary(text: str) -> Summary:
-    """Raises StrideError for a summary that is not as LoadGen 6 writes it."""
+    """`SUMMARY`, read. Raises StrideError for one that is not as LoadGen 6 writes it."""
     fields = {
         key.strip(): value.strip()
         for key, colon, value in (line.partition(":") for line in text.splitlines())
