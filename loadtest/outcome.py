@@ -43,10 +43,10 @@ class Outcome:
     `due` = `sent` + `dropped`, and `sent` = `ok` + the sum of `errors`. `answered`: right answers
     that came within the measured seconds, whenever they were asked for: what throughput is made
     of. `latency` counts from when a request was due, `service_time` from when it was really sent;
-    both of right answers alone, None where there was none. The blocks of `latency` number the slice
-    of the measured seconds, 0 to SLICES - 1, that a request was due in. `stages`: seconds by the service's own
-    account (Server-Timing), `total` among them. `errors` by kind, with one message of each in
-    `examples`. `invalid`: why the generator, not the service, was the limit.
+    both of right answers alone, None where there was none. The blocks of `latency` number the
+    slice of the measured seconds, 0 to SLICES - 1, that a request was due in. `stages`: seconds by
+    the service's own account (Server-Timing), `total` among them. `errors` by kind, with one
+    message of each in `examples`. `invalid`: why the generator, not the service, was the limit.
     """
 
     target: Target
