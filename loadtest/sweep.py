@@ -1,0 +1,72 @@
+"""Carries a plan out: each point driven, the service read before and after, searches probed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from loadtest.goodput import Goodput, find_goodput, probe_load
+from loadtest.load import Closed, Load
+from loadtest.outcome import Outcome
+from loadtest.plan import Measure, Seek, Step
+from loadtest.point import Point, level
+from loadtest.prepared import Prepared, prepare
+from loadtest.run import run_load
+from loadtest.server_usage import between, read_usage
+from loadtest.service import Model
+from loadtest.slo import Slo
+from loadtest.target import Target
+
+Watch = Callable[[str, float], AbstractContextManager[None]]
+"""Is told what begins and about how many seconds it takes, and is left when it is done."""
+Result = Point | Goodput
+GUESS = 0.5
+"""Of what a few clients get answered: where a search begins."""
+_CLIENTS = 4
+_GLANCE = 2.0  # seconds, of the load that the first guess is made of
+
+
+def carry_out(plan: Sequence[Step], watch: Watch) -> Iterator[Result]:
+    """One result for each step, as it is done. Raises what `prepare` raises; what goes wrong under
+    load is counted."""
+    sweep = _Sweep(watch)
+    for step in plan:
+        if isinstance(step, Measure):
+            yield sweep.measure(step)
+        else:
+            yield sweep.seek(step)
+
+
+class _Sweep:
+    """The bodies of each target are made once; those of the last one are kept alone."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._prepared: dict[Target, Prepared] = {}
+
+    def measure(self, step: Measure) -> Point:
+        return self._drive(step.target, step.model, step.load, step.slo)
+
+    def seek(self, step: Seek) -> Goodput:
+        slo = step.slo.without_throughput()
+
+        def probe(rate: float) -> Point:
+            return self._drive(step.target, step.model, probe_load(step.load, slo, rate), slo)
+
+        glance = replace(
+            step.load, traffic=Closed(_CLIENTS), seconds=min(step.load.seconds, _GLANCE),
+            processes=min(step.load.processes, _CLIENTS),
+        )  # fmt: skip
+        seen = self._drive(step.target, step.model, glance, None).outcome
+        start = max(1.0, GUESS * seen.requests_per_second)
+        return find_goodput(
+            step.target, step.model, step.slo, step.effort, probe=probe, start=start
+        )
+
+    def _drive(self, target: Target, model: Model, load: Load, slo: Slo | None) -> Point:
+        words = f"{target.model}, batch {target.batch}, {level(load.traffic)}"
+        with self._watch(words, load.warm_up + load.seconds):
+            if target not in self._prepared:
+                self._prepared = {target: prepare(target, seed=load.seed)}
+            before = read_usage(target)
+            outcome: Outcome = run_load(target, load, prepared=self._prepared[target])
+            return Point(model, outcome, between(before, read_usage(target)), slo)
