@@ -22,6 +22,7 @@ from service.front import Front
 from service.keyring import Keyring
 from service.keys import Token
 from service.metrics import Metrics
+from service.page import routes as page
 from service.replies import error_reply, error_response
 from service.seam import Core
 from service.settings import Limits
@@ -49,6 +50,7 @@ def create_app(
         repository.routes(front, admin),
         v2.routes(front, VERSION),
         status.routes(front, metrics),
+        page.routes(front.limits, VERSION, keys=keys is not None),
     )
     for router in routers:
         app.include_router(router)

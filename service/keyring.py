@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from service.errors import RateLimitedError, UnauthorizedError
 from service.keys import Token, digest, presented, refusal
+from service.page.files import ADDRESSES
 from service.rate import Bucket, Rate
 
-OPEN = frozenset(
-    {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics",
-     "/", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
-)  # fmt: skip
+OPEN = ADDRESSES | {
+    "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics",
+    "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json",
+}  # fmt: skip
 """Addresses that ask for no key: probes and scrapers have none, and the rest is the same for
 every service. Whatever is not listed here asks for one."""
 
