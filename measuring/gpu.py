@@ -1,9 +1,10 @@
 """What NVIDIA GPUs are here and how they run at the moment, where nvidia-ml-py is installed."""
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from measuring.errors import MissingError
@@ -40,9 +41,10 @@ class GpuState:
 @dataclass(frozen=True)
 class GpuReading:
     """One moment of the GPU with this identifier: share of time with work from 0 to 1, watts and
-    watts allowed, joules since the driver was loaded, bytes of memory, and of them in use.
+    watts allowed, joules since the driver was loaded, bytes of memory, and of them in use, degrees
+    Celsius, hertz of the clock of each domain, and why clocks are held back (NVML's bits).
 
-    None for what it does not tell.
+    None, or no domain, for what it does not tell.
     """
 
     uuid: str
@@ -52,6 +54,9 @@ class GpuReading:
     energy: float | None
     memory: int
     used: int
+    temperature: float | None = None
+    clocks: Mapping[str, float] = field(default_factory=dict)
+    throttle_reasons: int | None = None
 
 
 def gpus() -> tuple[Gpu, ...] | None:
@@ -144,12 +149,11 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
 
 def _state(nvml: Any, handle: Any) -> GpuState:
     clock = _told(nvml, lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM))
-    reasons = _told(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
     power = _told(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
     used = _told(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used)
     return GpuState(
         clock=None if clock is None else clock * _HERTZ_PER_MEGAHERTZ,
-        throttle_reasons=None if reasons is None else int(reasons),
+        throttle_reasons=_throttle_reasons(nvml, handle),
         power=None if power is None else power / _MILLIWATTS_PER_WATT,
         memory_used=None if used is None else int(used),
     )
@@ -168,7 +172,25 @@ def _reading(nvml: Any, handle: Any) -> GpuReading:
         energy=_energy(nvml, handle),
         memory=int(memory.total),
         used=int(memory.used),
+        temperature=_told(
+            nvml, lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)
+        ),
+        clocks=dict(_clocks(nvml, handle)),
+        throttle_reasons=_throttle_reasons(nvml, handle),
     )
+
+
+def _clocks(nvml: Any, handle: Any) -> Iterator[tuple[str, float]]:
+    domains = {"sm": nvml.NVML_CLOCK_SM, "memory": nvml.NVML_CLOCK_MEM}
+    for name, domain in domains.items():
+        clock = _told(nvml, partial(nvml.nvmlDeviceGetClockInfo, handle, domain))
+        if clock is not None:
+            yield name, clock * _HERTZ_PER_MEGAHERTZ
+
+
+def _throttle_reasons(nvml: Any, handle: Any) -> int | None:
+    reasons = _told(nvml, lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))
+    return None if reasons is None else int(reasons)
 
 
 def _energy(nvml: Any, handle: Any) -> float | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from inference.engine import Engine
 from service.batch_times import BatchTimes
+from service.busy import BusyTime
 from service.deadlines import Deadlines
 from service.fairness import Share
 from service.forecast import seconds_to_answer
@@ -96,6 +97,11 @@ class Batcher:
     def pending(self) -> int:
         """Jobs admitted and not answered yet."""
         return len(self._deadlines)
+
+    @property
+    def busy(self) -> tuple[BusyTime, ...]:
+        """How long each instance has been at work."""
+        return tuple(one.busy for one in self._instances)
 
     @property
     def unready(self) -> str | None:
@@ -200,7 +206,9 @@ class Batcher:
         give_way()
         while (batch := self._queue.take(me)) is not None:
             if batch.slices:
+                me.busy.start(batch.taken)
                 me.run(batch)
+                me.busy.end(batch.finished)
             if batch.slices and batch.turn is not None:
                 again = self._queue.next_seconds() if me.well else None
                 me.turn = batch.turn.end(batch.finished - batch.taken, again=again)

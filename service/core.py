@@ -71,7 +71,9 @@ class LocalCore:
         batcher = self._lineup.served[loaded.info.id].batcher
         if before is not None:
             self._metrics.withdraw(before.info)
-        self._metrics.declare(loaded.info, lambda: batcher.depth)
+        self._metrics.declare(
+            loaded.info, depth=lambda: batcher.depth, busy=batcher.busy, start=loaded.seconds
+        )
         if old is not None:
             self._switching.retire(old)
 

@@ -48,18 +48,26 @@ class DecodeForecast:
     """
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
+        self.threads = threads
         self._lock = threading.Lock()
         self._rates: dict[bytes, _Rate] = {}
         self._deviation = 0.0
         self._bytes: tuple[Counter[bytes], ...] = tuple(Counter() for _ in Priority)
         self._waiting = 0
+        self._busy = 0.0
         self._running: set[Picture] = set()
 
     @property
     def waiting(self) -> int:
         """Pictures that no thread has taken."""
         return self._waiting
+
+    @property
+    def busy_seconds(self) -> float:
+        """Of all threads together since the start, what they are at now included."""
+        with self._lock:
+            now = time.perf_counter()
+            return self._busy + sum(now - picture.started for picture in self._running)
 
     def queue(self, data: bytes, priority: Priority) -> Picture:
         """It waits for a thread from now on; must be `withdraw`n or started."""
@@ -83,9 +91,10 @@ class DecodeForecast:
 
     def end(self, picture: Picture, *, whole: bool) -> None:
         """The thread is done with it; what was not `whole` says nothing of those that are."""
-        seconds = time.perf_counter() - picture.started
-        with self._lock:
+        with self._lock:  # the clock, too, or `busy_seconds` could go back
+            seconds = time.perf_counter() - picture.started
             self._running.discard(picture)
+            self._busy += seconds
         if whole:
             self.update(picture.kind, picture.size, seconds)
 
@@ -102,7 +111,7 @@ class DecodeForecast:
         """Until the last of them is done, with something in hand as in `service.forecast`; 0.0
         while a thread idles: only by trying is an expectation corrected."""
         with self._lock:
-            if len(self._running) + self._waiting < self._threads:
+            if len(self._running) + self._waiting < self.threads:
                 return 0.0
             own = [self._expected(data[:1], len(data)) for data in images]
             ahead = sum(
@@ -129,7 +138,7 @@ class DecodeForecast:
         again as it is already."""
         now = time.perf_counter()
         running = [abs(self._expected(p.kind, p.size) - (now - p.started)) for p in self._running]
-        return [*running, *[0.0] * (self._threads - len(running))]
+        return [*running, *[0.0] * (self.threads - len(running))]
 
 
 def _level(free_in: Sequence[float], work: float) -> float:

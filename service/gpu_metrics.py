@@ -1,13 +1,29 @@
-"""Triton's `nv_gpu_*` series, for tools that expect them.
+"""What NVIDIA GPUs do, in Triton's names where it has some, and in the service's own.
 
-Each has the single label and the plain decimal number that Triton's perf_analyzer can read.
+Triton's `nv_gpu_*` each have the single label and the plain decimal number that Triton's
+perf_analyzer can read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from measuring.gpu import GpuReading
 
-_GAUGES: tuple[tuple[str, str, str, Callable[[GpuReading], float | None]], ...] = (
+Told = Callable[[GpuReading], float | None]
+
+THROTTLE_REASONS = {
+    "power_cap": 0x04,
+    "hardware": 0x08,
+    "software_thermal": 0x20,
+    "hardware_thermal": 0x40,
+    "power_brake": 0x80,
+}
+"""Why a clock is held back against its owner's will, and NVML's bit for it."""
+
+_TRITONS: tuple[tuple[str, str, str, Told], ...] = (
     ("nv_gpu_utilization", "Share of time with work, 0 to 1", "gauge", lambda g: g.utilization),
     ("nv_gpu_power_usage", "Watts", "gauge", lambda g: g.power),
     ("nv_gpu_power_limit", "Watts allowed", "gauge", lambda g: g.power_limit),
@@ -17,10 +33,39 @@ _GAUGES: tuple[tuple[str, str, str, Callable[[GpuReading], float | None]], ...] 
 )
 
 
+class GpuCollector(Collector):
+    """What Triton has no names for, of the `readings` it was given last; nothing for what no GPU
+    tells."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.readings: Sequence[GpuReading] = ()
+        registry.register(self)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        temperature = GaugeMetricFamily(
+            "stride_gpu_temperature_celsius", "Of the GPU itself.", labels=("gpu",)
+        )
+        clock = GaugeMetricFamily("stride_gpu_clock_hertz", "Clock now.", labels=("gpu", "domain"))
+        throttled = GaugeMetricFamily(
+            "stride_gpu_throttled",
+            "1 while clocks are held back for this reason.",
+            labels=("gpu", "reason"),
+        )
+        for gpu in self.readings:
+            if gpu.temperature is not None:
+                temperature.add_metric((gpu.uuid,), gpu.temperature)
+            for domain, hertz in gpu.clocks.items():
+                clock.add_metric((gpu.uuid, domain), hertz)
+            if (bits := gpu.throttle_reasons) is not None:
+                for reason, bit in THROTTLE_REASONS.items():
+                    throttled.add_metric((gpu.uuid, reason), float(bool(bits & bit)))
+        return [family for family in (temperature, clock, throttled) if family.samples]
+
+
 def render_gpus(readings: Sequence[GpuReading]) -> str:
-    """Exposition text; nothing for what a GPU does not tell."""
+    """Exposition text of Triton's names; nothing for what a GPU does not tell."""
     lines: list[str] = []
-    for name, text, kind, value in _GAUGES:
+    for name, text, kind, value in _TRITONS:
         known = [(gpu.uuid, told) for gpu in readings if (told := value(gpu)) is not None]
         if known:
             lines += (f"# HELP {name} {text}", f"# TYPE {name} {kind}")

@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from inference.engine import Engine, Logits, Pixels
+from service.busy import BusyTime
 from service.errors import EngineFailedError
 from service.fairness import Turn
 from service.health import Health, Probe
@@ -42,6 +43,7 @@ class Instance:
         self.bell = threading.Lock()
         self.bell.acquire()
         self.busy_until = 0.0
+        self.busy = BusyTime()
         self.turn: Turn | None = None
         self._classes = classes
         self._buffer: Pixels | None = None

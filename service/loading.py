@@ -46,12 +46,13 @@ class Chosen:
 @dataclass(frozen=True)
 class Loaded:
     """Warm engines, one per instance; `alias`: the one given by `--model`; `probe`: tells whether
-    an engine that failed still answers."""
+    an engine that failed still answers; `seconds`: what it took until they were proved and warm."""
 
     info: ModelInfo
     engines: tuple[Engine, ...]
     alias: str | None = None
     probe: Probe | None = None
+    seconds: float = 0.0
 
 
 def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
@@ -88,11 +89,11 @@ def load(chosen: Chosen, queue_capacity: int) -> Loaded:
     except BaseException:
         close(engines)
         raise
-    runtime = engines[0].name.split()[0]
+    runtime, seconds_taken = engines[0].name.split()[0], time.perf_counter() - started
     log.info(
         "loaded model=%s runtime=%s instances=%d threads=%d max_batch=%d policy=%s seconds=%.2f",
         manifest.id, runtime, shape.instances, shape.threads, max_batch, spec.batching.policy,
-        time.perf_counter() - started,
+        seconds_taken,
     )  # fmt: skip
     info = ModelInfo(
         manifest=manifest,
@@ -107,7 +108,7 @@ def load(chosen: Chosen, queue_capacity: int) -> Loaded:
         aliases=chosen.aliases,
         batching=spec.batching,
     )
-    return Loaded(info, engines, spec.alias, probe)
+    return Loaded(info, engines, spec.alias, probe, seconds_taken)
 
 
 def _batching(engine: Engine, chosen: Chosen, shape: Shape) -> tuple[int, dict[int, float]]:

@@ -8,13 +8,19 @@ request to the last of the answer's body handed to the socket, so it is more tha
 Labels come from what is loaded, never from a request: an unknown model counts as `unknown`.
 """
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
+from measuring.gpu import GpuReading
+from service.busy import BusyTime
+from service.decode_forecast import DecodeForecast
+from service.gpu_metrics import GpuCollector
 from service.histogram import Histogram
 from service.seam import ModelInfo
+from service.watched import Value, Watched
 
 STAGES = ("receive", "decode", "resize", "queue", "inference", "respond")
 OUTCOMES = ("ok", "invalid", "rejected", "expired", "cancelled", "error")
@@ -82,8 +88,69 @@ class Metrics:
             registry=registry,
         )
 
-    def declare(self, info: ModelInfo, depth: Callable[[], float]) -> None:
-        """A model is loaded: all its series exist from now on, at zero."""
+        self._declare_busy(registry)
+        self._declare_process(registry)
+
+    def _declare_busy(self, registry: CollectorRegistry) -> None:
+        counter, gauge = CounterMetricFamily, GaugeMetricFamily
+        self._busy = Watched(
+            counter,
+            "stride_instance_busy_seconds",
+            "Time that an instance has spent on batches.",
+            ("model", "instance"),
+            registry=registry,
+        )
+        self._start = Watched(
+            gauge,
+            "stride_engine_start_seconds",
+            "Time from opening a model's engines until they were proved and warm.",
+            ("model",),
+            registry=registry,
+        )
+        self._decode_threads = Watched(
+            gauge, "stride_decode_threads", "Threads that decode and resize.", registry=registry
+        )
+        self._decode_busy = Watched(
+            counter,
+            "stride_decode_busy_seconds",
+            "Time that these threads have spent on pictures, all together.",
+            registry=registry,
+        )
+        self._decode_waiting = Watched(
+            gauge, "stride_decode_waiting", "Pictures waiting for such a thread.", registry=registry
+        )
+
+    def _declare_process(self, registry: CollectorRegistry) -> None:
+        self._connections = Watched(
+            GaugeMetricFamily,
+            "stride_open_connections",
+            "Connections that are open, idle ones too.",
+            registry=registry,
+        )
+        self._lag = Histogram(
+            "stride_event_loop_lag_seconds",
+            "Time that something handed to the event loop waits for its turn.",
+            (),
+            bounds=SECONDS,
+            registry=registry,
+        )
+        self._lag.declare()
+        ProcessCollector(registry=registry)
+        self._gpus = GpuCollector(registry)
+
+    def declare(
+        self,
+        info: ModelInfo,
+        *,
+        depth: Callable[[], float],
+        busy: Sequence[BusyTime] = (),
+        start: float = 0.0,
+    ) -> None:
+        """A model is loaded: all its series exist from now on, at zero. `busy`: of each instance;
+        `start`: seconds that opening it took."""
+        for number, instance in enumerate(busy):
+            self._busy.watch(partial(_seconds_of, instance), info.id, str(number))
+        self._start.watch(lambda: start, info.id)
         self._engine.labels(info.id, info.runtime, info.manifest.precision, info.device).set(1)
         self._depth.labels(info.id).set_function(depth)
         self._batch.declare(info.id)
@@ -97,6 +164,25 @@ class Metrics:
         """Nothing runs the model any more; what was counted of it stays."""
         self._engine.remove(info.id, info.runtime, info.manifest.precision, info.device)
         self._depth.remove(info.id)
+        self._busy.forget(info.id)
+        self._start.forget(info.id)
+
+    def watch_decoding(self, pool: DecodeForecast) -> None:
+        """From now on its threads and what waits for them are told."""
+        self._decode_threads.watch(lambda: pool.threads)
+        self._decode_busy.watch(lambda: pool.busy_seconds)
+        self._decode_waiting.watch(lambda: pool.waiting)
+
+    def watch_connections(self, count: Value) -> None:
+        """From now on that many are told to be open."""
+        self._connections.watch(count)
+
+    def gpus(self, readings: Sequence[GpuReading]) -> None:
+        """What the next answer tells of them."""
+        self._gpus.readings = readings
+
+    def loop_lag(self, seconds: float) -> None:
+        self._lag.observe(seconds)
 
     def batch(self, model: str, images: int) -> None:
         self._batch.observe(images, model)
@@ -108,3 +194,7 @@ class Metrics:
     def request(self, model: str, protocol: str, outcome: str, seconds: float) -> None:
         self._request.observe(seconds, model, protocol, outcome)
         self._requests_of(model, outcome).inc()
+
+
+def _seconds_of(busy: BusyTime) -> float:
+    return busy.seconds

@@ -29,6 +29,7 @@ from service.keyring import Keyring
 from service.keys import Token
 from service.loading import Chosen
 from service.protocol import bounded
+from service.loop_lag import LoopLag
 from service.repository import Repository
 from service.settings import Limits, Settings
 from service.watch import reload_on_hangup, watch
@@ -153,7 +154,11 @@ async def _serve(
 
 async def _end_loading(loading: "asyncio.Task[None]", seconds: float) -> None:
     try:
+    metrics.watch_decoding(front.decoder.forecast)
+    metrics.watch_connections(lambda: len(server.server_state.connections))
+    lag = LoopLag(metrics.loop_lag)
         async with asyncio.timeout(seconds):
+    lag.close()
             await loading
     except TimeoutError:
         log.error("a model was still being opened")

@@ -1,18 +1,19 @@
 """Addresses that tell about the service: alive, ready, metrics, and what is loaded."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import choose_encoder
 from pydantic import TypeAdapter
 
-from measuring.gpu import gpu_readings
+from measuring.gpu import GpuReading, gpu_readings
 from service.answers import ErrorAnswer
 from service.front import Front
 from service.gpu_metrics import render_gpus
 from service.metrics import Metrics
-from service.seam import ModelInfo
+from service.seam import Core, ModelInfo
 from service.triton_metrics import render, untyped
 
 _INFO = TypeAdapter(ModelInfo)
@@ -49,17 +50,10 @@ def routes(front: Front, metrics: Metrics) -> APIRouter:
 
     @router.get("/metrics", tags=["status"], response_class=Response, responses=_EXPOSITION)
     async def prometheus(request: Request) -> Response:
-        """Prometheus exposition, in the format that the Accept header asks for."""
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        more = render(core.statistics(), core.pending())
-        if any(model.device != "cpu" for model in core.models()):
-            more += render_gpus(await asyncio.to_thread(gpu_readings))
-        body = encode(metrics.registry)
-        if "openmetrics" in content_type:  # which is what a Prometheus asks for
-            body = body.removesuffix(_END) + untyped(more).encode() + _END
-        else:
-            body += more.encode()
-        return Response(body, headers={"Content-Type": content_type})
+        """Prometheus exposition, in the format that the Accept header asks for; with `name[]`,
+        once or several times, of those series alone."""
+        query = request.query_params.getlist("name[]")
+        return await _exposition(core, metrics, request.headers.get("accept", ""), query)
 
     for path, endpoint in (("/healthz", healthz), ("/readyz", readyz), ("/metrics", prometheus)):
         router.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
@@ -75,6 +69,24 @@ def routes(front: Front, metrics: Metrics) -> APIRouter:
         return _describe(front.resolve(model), labels=True)
 
     return router
+
+
+async def _exposition(core: Core, metrics: Metrics, accept: str, names: Sequence[str]) -> Response:
+    encode, content_type = choose_encoder(accept)
+    if names:
+        body = encode(metrics.registry.restricted_registry(names))
+        return Response(body, headers={"Content-Type": content_type})
+    readings: Sequence[GpuReading] = ()
+    if any(model.device != "cpu" for model in core.models()):
+        readings = await asyncio.to_thread(gpu_readings)
+    metrics.gpus(readings)
+    more = render(core.statistics(), core.pending()) + render_gpus(readings)
+    body = encode(metrics.registry)
+    if "openmetrics" in content_type:  # which is what a Prometheus asks for
+        body = body.removesuffix(_END) + untyped(more).encode() + _END
+    else:
+        body += more.encode()
+    return Response(body, headers={"Content-Type": content_type})
 
 
 def _describe(info: ModelInfo, *, labels: bool) -> dict[str, Any]:

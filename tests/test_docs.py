@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from fastapi.routing import APIRoute
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from benchmarks import decoding_page, exports_page, rewrites_page, serving_page
 from benchmarks.pages import between_marks
@@ -33,6 +33,7 @@ DOCUMENTS = (
     + sorted((ROOT / "docs").rglob("*.md"))
     + sorted((ROOT / "examples").rglob("*.md"))
 )
+GPU = GpuReading("GPU-1", 0.5, 1.0, 1.0, 1.0, 1, 1, 40.0, {"sm": 1e9}, 0)
 
 
 def test_settings_page_lists_every_setting_with_its_default() -> None:
@@ -69,7 +70,9 @@ def test_metrics_page_names_every_metric_of_tritons() -> None:
 
 
 def test_metrics_page_names_every_metric_of_gpus() -> None:
-    text = render_gpus([GpuReading("GPU-1", 0.5, 1.0, 1.0, 1.0, 1, 1)])
+    metrics = Metrics(CollectorRegistry())
+    metrics.gpus([GPU])
+    text = render_gpus([GPU]) + generate_latest(metrics.registry).decode()
     for name in re.findall(r"^# TYPE (\S+)", text, re.MULTILINE):
         assert f"`{name}`" in METRICS, name
 
@@ -91,7 +94,9 @@ def test_every_address_is_listed() -> None:
 
 
 def test_metrics_page_names_nothing_that_does_not_exist() -> None:
-    known = {family.name for family in Metrics(CollectorRegistry()).registry.collect()}
+    metrics = Metrics(CollectorRegistry())
+    metrics.gpus([GPU])
+    known = {family.name for family in metrics.registry.collect()}
     for name in re.findall(r"`(stride_[a-z_]+)`", METRICS + README):
         assert name.removesuffix("_total") in known, name
 

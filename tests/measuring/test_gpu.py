@@ -72,7 +72,14 @@ def test_gpu_readings_are_in_watts_joules_and_bytes(monkeypatch: pytest.MonkeyPa
         nvmlDeviceGetEnforcedPowerLimit=refuse,
         nvmlDeviceGetTotalEnergyConsumption=lambda _: 5_000,
         nvmlDeviceGetMemoryInfo=lambda _: SimpleNamespace(total=1 << 34, used=1 << 30),
+        NVML_TEMPERATURE_GPU=0,
+        NVML_CLOCK_SM=1,
+        NVML_CLOCK_MEM=2,
+        nvmlDeviceGetTemperature=lambda _, sensor: {0: 41}[sensor],
+        nvmlDeviceGetClockInfo=lambda _, domain: 1980 if domain == 1 else refuse(domain),
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda _: 0x24,
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
 
-    assert gpu_readings() == (GpuReading("GPU-1", 0.25, 123.456, None, 5.0, 1 << 34, 1 << 30),)
+    told = GpuReading("GPU-1", 0.25, 123.456, None, 5.0, 1 << 34, 1 << 30, 41, {"sm": 1.98e9}, 0x24)
+    assert gpu_readings() == (told,)
