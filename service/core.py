@@ -72,7 +72,11 @@ class LocalCore:
         if before is not None:
             self._metrics.withdraw(before.info)
         self._metrics.declare(
-            loaded.info, depth=lambda: batcher.depth, busy=batcher.busy, start=loaded.seconds
+            loaded.info,
+            depth=lambda: batcher.depth,
+            ready=lambda: batcher.unready is None,
+            busy=batcher.busy,
+            start=loaded.seconds,
         )
         if old is not None:
             self._switching.retire(old)

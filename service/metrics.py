@@ -66,6 +66,12 @@ class Metrics:
             ("model",),
             registry=registry,
         )
+        self._capacity = Gauge(
+            "stride_queue_capacity",
+            "Images that may wait for an instance.",
+            ("model",),
+            registry=registry,
+        )
         self._requests = Counter(
             "stride_requests",
             "Inference requests, by model and how they ended.",
@@ -98,6 +104,13 @@ class Metrics:
             "stride_instance_busy_seconds",
             "Time that an instance has spent on batches.",
             ("model", "instance"),
+            registry=registry,
+        )
+        self._ready = Watched(
+            gauge,
+            "stride_engine_ready",
+            "1 while an instance of the model answers, 0 while all of them fail or hang.",
+            ("model",),
             registry=registry,
         )
         self._start = Watched(
@@ -143,6 +156,7 @@ class Metrics:
         info: ModelInfo,
         *,
         depth: Callable[[], float],
+        ready: Callable[[], bool] = lambda: True,
         busy: Sequence[BusyTime] = (),
         start: float = 0.0,
     ) -> None:
@@ -150,9 +164,11 @@ class Metrics:
         `start`: seconds that opening it took."""
         for number, instance in enumerate(busy):
             self._busy.watch(partial(_seconds_of, instance), info.id, str(number))
+        self._ready.watch(lambda: float(ready()), info.id)
         self._start.watch(lambda: start, info.id)
         self._engine.labels(info.id, info.runtime, info.manifest.precision, info.device).set(1)
         self._depth.labels(info.id).set_function(depth)
+        self._capacity.labels(info.id).set(info.queue_capacity)
         self._batch.declare(info.id)
         self._images.labels(info.id)
         for stage in STAGES:
@@ -164,6 +180,8 @@ class Metrics:
         """Nothing runs the model any more; what was counted of it stays."""
         self._engine.remove(info.id, info.runtime, info.manifest.precision, info.device)
         self._depth.remove(info.id)
+        self._capacity.remove(info.id)
+        self._ready.forget(info.id)
         self._busy.forget(info.id)
         self._start.forget(info.id)
 

@@ -32,6 +32,9 @@ def test_model_whose_engine_broke_says_so_while_the_other_serves(
     assert unready.status == 400
     assert "fails on a picture that it knows: the device is lost" in unready.error
     assert get("/readyz").status == 200
+    told = get("/metrics").data
+    assert b'stride_engine_ready{model="tiny-onnx-fp32"} 0.0' in told
+    assert b'stride_engine_ready{model="other-onnx-fp32"} 1.0' in told
     assert get("/v2/models/other-onnx-fp32/ready").status == 200
     assert post("/v1/classify?model=other-onnx-fp32", png()).status == 200
     compared = post("/v1/compare", png()).json["results"]
@@ -39,6 +42,7 @@ def test_model_whose_engine_broke_says_so_while_the_other_serves(
 
     engine.broken = False
     wait_for(lambda: get("/v2/models/tiny-onnx-fp32/ready").status == 200)
+    assert b'stride_engine_ready{model="tiny-onnx-fp32"} 1.0' in get("/metrics").data
     assert post("/v1/classify?model=tiny-onnx-fp32", png()).status == 200
     service.stop()
 

@@ -25,7 +25,10 @@ from tests.tiny import write_tiny
 ID, OTHER = "tiny-onnx-fp32", "zother-onnx-fp32"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 FORMATS = ("", OPENMETRICS)
-OF_MODELS = ("stride_instance_busy_seconds_total", "stride_engine_start_seconds")
+OF_MODELS = (
+    "stride_instance_busy_seconds_total", "stride_engine_start_seconds", "stride_engine_ready",
+    "stride_queue_capacity",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +105,9 @@ def test_process_metrics_of_a_model_go_with_it_and_come_back_with_it(
         assert {(name, ID) for name in OF_MODELS} <= names
 
     assert service.client.post(f"{address}/load", b"", **token).status == 200
-    assert ("stride_engine_start_seconds", OTHER) in values(service.client)
+    found = values(service.client)
+    assert ("stride_engine_start_seconds", OTHER) in found
+    assert found["stride_queue_capacity", OTHER] == 256
 
 
 def test_busy_time_counts_what_goes_on_and_never_goes_back() -> None:
