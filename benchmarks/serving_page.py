@@ -6,7 +6,7 @@ python -m benchmarks.serving_page
 from collections.abc import Callable, Sequence
 from operator import sub, truediv
 
-from benchmarks import serving_floor
+from benchmarks import serving_bare, serving_floor
 from benchmarks.pages import PUBLISHED, ROOT, header, machine_line, number, rewrite_part, row
 from benchmarks.serving import BEST, KINDS, LIMIT, NAME, PLAIN, SERVED
 from benchmarks.serving_summary import (
@@ -186,6 +186,27 @@ def _overload(found: Rounds) -> list[str]:
     return lines
 
 
+def _bare(found: Rounds) -> list[str]:
+    lines = header(
+        ("network", "body", "service", "requests/s", "CPU added per request, ms",
+         "share of the limit, generator discounted")
+    )  # fmt: skip
+    for rounds in _by_network(found):
+        for kind in KINDS:
+            ways = {
+                way: [m for m in rounds if (m.settings["way"], m.settings["kind"]) == (way, kind)]
+                for way in serving_bare.WAYS
+            }
+            for way in (serving_bare.BARE, SERVED):
+                added = paired(ways[way], ways[LIMIT], sub, cpu)
+                share = paired(ways[way], ways[LIMIT], truediv, discounted_rate)
+                if added and share:
+                    own = Spread(*(f * 1e3 for f in (added.median, added.low, added.high)))
+                    cells = [_spread(ways[way], rate).told(0), own.told(3), share.told(3)]
+                    lines.append(row([str(rounds[0].settings["network"]), kind, way, *cells]))
+    return lines
+
+
 def _floor(found: Rounds) -> list[str]:
     lines = header(("service", "requests/s", "p50 ms", "p99 ms", "server CPU us"))
     ways = {way: [m for m in found if m.settings["way"] == way] for way in _FLOOR}
@@ -206,6 +227,7 @@ _SCENARIOS = (
     ("serving poisson", "Random arrivals at 70 % of capacity", _poisson),
     ("serving overload", "30 seconds of twice the capacity", _overload),
     (serving_floor.NAME, "Without a network", _floor),
+    (serving_bare.NAME, "The barest service", _bare),
 )
 
 

@@ -77,7 +77,7 @@ def served(stack: ExitStack, artifact: Path, runtime: str, pictures: Bodies) -> 
         "jpeg": Post(server.url, "/v1/classify?model=m", pictures.jpeg),
         "tensor": Post(server.url, "/v2/models/m/infer", pictures.tensor, RAW),
     }
-    return _driven(server, posts)
+    return driven(server, posts)
 
 
 def serve_command(artifact: Path, option: str, *more: str) -> list[str]:
@@ -96,7 +96,7 @@ def plain(stack: ExitStack, artifact: Path, pictures: Bodies) -> Drive:
         "jpeg": Post(server.url, "/classify", pictures.jpeg),
         "tensor": Post(server.url, "/infer", pictures.tensor),
     }
-    return _driven(server, posts)
+    return driven(server, posts)
 
 
 def python(module: str, *arguments: str) -> list[str]:
@@ -104,7 +104,9 @@ def python(module: str, *arguments: str) -> list[str]:
     return [str(Path(stride()).with_name("python")), "-m", module, *arguments]
 
 
-def _driven(server: Server, posts: dict[str, Post]) -> Drive:
+def driven(server: Server, posts: dict[str, Post]) -> Drive:
+    """Sends the server one of these bodies over and over."""
+
     def run(kind: str, connections: int, seconds: float) -> Visit:
         return visit(server, posts[kind], connections=connections, seconds=seconds)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import serving_page
+from benchmarks import serving_bare, serving_page
 from benchmarks.serving import BEST, LIMIT, PLAIN, SERVED
 from benchmarks.serving_summary import discounted_rate, spread
 from measuring.latencies import latencies
@@ -94,3 +94,20 @@ def test_table_of_the_floor_says_what_recording_costs() -> None:
     page = serving_page.tables([*all_ways(), *floor])
     assert "| as it is | 1000 (1000 to 1000) | 100.00 | 150.00 | 160 |" in page
     assert "Recording costs 10.0 (10.0 to 10.0) us" in page
+
+
+def test_the_barest_service_stands_beside_ours() -> None:
+    bare = [
+        record(
+            serving_bare.NAME, number, way=way, kind="tensor", connections=16, requests=requests,
+            seconds=4.0, cpu=7.6, generator_cpu=0.0, failures=0,
+        )
+        for way, requests in ((LIMIT, 1_000), (serving_bare.BARE, 950), (SERVED, 900))
+        for number in range(3)
+    ]  # fmt: skip
+    page = serving_page.tables([*all_ways(), *bare])
+    assert (
+        "| net | tensor | barest service | 238 (238 to 238) | 0.400 (0.400 to 0.400) | 0.950"
+        in page
+    )
+    assert "| net | tensor | stride | 225 (225 to 225) | 0.844 (0.844 to 0.844) | 0.900" in page

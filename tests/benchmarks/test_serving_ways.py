@@ -13,6 +13,7 @@ import pytest
 import urllib3
 
 from benchmarks import serving
+from benchmarks.serving_limit import preparations
 from benchmarks.serving_load import Post, drive, read_result
 from benchmarks.serving_processes import Server, cpu_seconds, family, pinned
 from benchmarks.serving_ways import RAW, Visit, bodies, limit, python, serve_command
@@ -55,6 +56,18 @@ def test_the_plain_service_answers_as_the_engine_does(artifact: Path) -> None:
     assert np.allclose(
         [each["probability"] for each in told], [each.probability for each in best], rtol=1e-4
     )
+    engine.close()
+
+
+def test_the_barest_service_answers_as_the_engine_does(artifact: Path) -> None:
+    opened = read_artifact(artifact)
+    engine = open_engine(opened, runtime="onnxruntime", threads=1)
+    prepare = preparations(opened.manifest.input)
+    with Server(python("benchmarks.bare_service", str(artifact)), ready="/") as server:
+        for kind in serving.KINDS:
+            data = BODIES.of(kind)
+            logits = np.frombuffer(post(f"{server.url}/", data, **RAW).data, np.float32)
+            assert np.allclose(logits, engine.infer(prepare[kind](data)[None])[0], rtol=1e-5)
     engine.close()
 
 
