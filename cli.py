@@ -15,7 +15,7 @@ from measuring.errors import StrideError
 
 COMMANDS = (
     *("models", "export", "import", "verify", "serve", "classify", "bench", "roofline"),
-    *("operators", "claims", "report", "demo"),
+    *("operators", "claims", "loadtest", "report", "demo"),
 )
 _MODULES = {"import": "import_model"}  # where the command's name is a word of Python's
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

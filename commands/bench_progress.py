@@ -28,6 +28,10 @@ class Bar:
         """A line above the bar."""
         print_step(text)
 
+    def now(self, text: str) -> None:
+        """What the bar stands for at the moment."""
+        self._bar.update(self._task, description=text)
+
     def expect(self, seconds: float) -> None:
         """So much is ahead, whatever was said before; what is behind stays."""
         self._bar.update(self._task, total=self._behind + seconds, visible=True)

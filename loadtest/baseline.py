@@ -12,7 +12,9 @@ from pathlib import Path
 from statistics import NormalDist
 from types import MappingProxyType
 
-from loadtest.records import GOODPUT, LOAD, TAILS, percentile_interval
+from loadtest.plan import Measure, Step
+from loadtest.point import level
+from loadtest.records import GOODPUT, LOAD, SEARCH, TAILS, percentile_interval, side_of
 from measuring.errors import InputError
 from measuring.record import Measurement, read_measurements
 from measuring.significance import holm
@@ -106,6 +108,22 @@ def compare(
         untrusted=tuple(_name(key) for key in shared if key not in usable),
         machine=before[-1].machine.differences(now[0].machine) if now and before else (),
     )
+
+
+def missing(plan: Sequence[Step], before: Sequence[Measurement]) -> tuple[str, ...]:
+    """What is going to be measured and cannot be compared, before anything is."""
+    old = _by_place(before)
+    return tuple(_name(key) for key in map(_key_of, plan) if key not in old)
+
+
+def _key_of(step: Step) -> Key:
+    target = step.target
+    if isinstance(step, Measure):
+        kind, load = LOAD, level(step.load.traffic)
+    else:
+        kind, load = GOODPUT, SEARCH
+    side = side_of(target, step.model)
+    return (kind, target.model, target.protocol, target.body, str(side), str(target.batch), load)
 
 
 def _by_place(records: Sequence[Measurement]) -> dict[Key, Measurement]:

@@ -12,6 +12,7 @@ from loadtest.target import BodyKind, Protocol, Target
 from measuring.errors import InputError
 
 _USUAL_PROBES = 9
+_AROUND = 0.8  # seconds: bodies, first answers, the service's account
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Measure:
     @property
     def seconds(self) -> float:
         """About how long it takes."""
-        return self.load.warm_up + self.load.seconds
+        return _seconds(self.load)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,11 @@ class Seek:
     @property
     def seconds(self) -> float:
         """About how long it takes."""
-        return _USUAL_PROBES * (self.load.warm_up + self.load.seconds)
+        return _USUAL_PROBES * _seconds(self.load)
+
+
+def _seconds(load: Load) -> float:
+    return load.warm_up + load.seconds + _AROUND
 
 
 Step = Measure | Seek

@@ -14,7 +14,8 @@ from loadtest.service import Model
 from loadtest.slo import Slo, Verdict, judge
 from measuring.bootstrap import Interval, clustered_interval
 
-WRONG = "wrong"
+_WRONG = ("wrong", "unreadable", "not finite")
+"""How the kinds of errors begin that are answers, and not right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,13 @@ class Point:
     def kept(self) -> bool:
         """All bounds were."""
         return all(verdict.kept for verdict in self.verdicts)
+
+    @property
+    def wrong(self) -> dict[str, int]:
+        """Answers that came and were not right, by kind."""
+        return {
+            kind: count for kind, count in self.outcome.errors.items() if kind.startswith(_WRONG)
+        }
 
     @property
     def undecided(self) -> str:

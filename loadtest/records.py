@@ -16,6 +16,7 @@ from measuring.record import Measurement, Scalar
 from measuring.timing import Timed
 
 LOAD, GOODPUT = "load", "goodput"
+SEARCH = "search"
 TAILS = ("p99", "p95", "p90")
 """Of which the highest that the count supports has an interval."""
 _RESAMPLING = Resampling(resamples=300)
@@ -66,7 +67,7 @@ def goodput_record(goodput: Goodput, run: Run, started: str) -> Measurement | No
     settings: dict[str, Scalar | None] = {
         "run": run.name,
         **_identity(goodput.target, goodput.model),
-        "load": "search",
+        "load": SEARCH,
         "arrivals": "poisson",
         "rate": goodput.found.kept,
         "broken_rate": goodput.found.broken,
@@ -92,6 +93,11 @@ def percentile_interval(found: Latencies, name: str) -> Interval | None:
     return interval(timed, lambda it: percentile(it, CLAIMS[name]), resampling=_RESAMPLING)
 
 
+def side_of(target: Target, model: Model) -> int:
+    """Of the pictures that are sent, pixels."""
+    return model.size if target.body == "pixels" else target.side
+
+
 def _identity(target: Target, model: Model) -> dict[str, Scalar | None]:
     return {
         "url": target.url,
@@ -106,7 +112,7 @@ def _identity(target: Target, model: Model) -> dict[str, Scalar | None]:
         "trained": model.trained,
         "protocol": target.protocol,
         "body": target.body,
-        "side": model.size if target.body == "pixels" else target.side,
+        "side": side_of(target, model),
         "batch": target.batch,
     }
 

@@ -1,8 +1,9 @@
 """Carries a plan out: each point driven, the service read before and after, searches probed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Protocol
 
 from loadtest.goodput import Goodput, find_goodput, probe_load
 from loadtest.load import Closed, Load
@@ -16,8 +17,6 @@ from loadtest.service import Model
 from loadtest.slo import Slo
 from loadtest.target import Target
 
-Watch = Callable[[str, float], AbstractContextManager[None]]
-"""Is told what begins and about how many seconds it takes, and is left when it is done."""
 Result = Point | Goodput
 GUESS = 0.5
 """Of what a few clients get answered: where a search begins."""
@@ -25,10 +24,20 @@ _CLIENTS = 4
 _GLANCE = 2.0  # seconds, of the load that the first guess is made of
 
 
-def carry_out(plan: Sequence[Step], watch: Watch) -> Iterator[Result]:
+class Watcher(Protocol):
+    """Who wants to know how far it is."""
+
+    def during(self, words: str, seconds: float, /) -> AbstractContextManager[None]:
+        """What begins, and about how long it takes; left when it is done."""
+
+    def step(self, text: str) -> None:
+        """What came out of a part."""
+
+
+def carry_out(plan: Sequence[Step], watcher: Watcher) -> Iterator[Result]:
     """One result for each step, as it is done. Raises what `prepare` raises; what goes wrong under
     load is counted."""
-    sweep = _Sweep(watch)
+    sweep = _Sweep(watcher)
     for step in plan:
         if isinstance(step, Measure):
             yield sweep.measure(step)
@@ -39,8 +48,8 @@ def carry_out(plan: Sequence[Step], watch: Watch) -> Iterator[Result]:
 class _Sweep:
     """The bodies of each target are made once; those of the last one are kept alone."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
         self._prepared: dict[Target, Prepared] = {}
 
     def measure(self, step: Measure) -> Point:
@@ -50,7 +59,11 @@ class _Sweep:
         slo = step.slo.without_throughput()
 
         def probe(rate: float) -> Point:
-            return self._drive(step.target, step.model, probe_load(step.load, slo, rate), slo)
+            load = probe_load(step.load, slo, rate)
+            point = self._drive(step.target, step.model, load, slo)
+            words = point.undecided or "; ".join(it.words for it in point.verdicts)
+            self._watcher.step(f"{step.target.model}, {level(load.traffic)}: {words}")
+            return point
 
         glance = replace(
             step.load, traffic=Closed(_CLIENTS), seconds=min(step.load.seconds, _GLANCE),
@@ -64,7 +77,7 @@ class _Sweep:
 
     def _drive(self, target: Target, model: Model, load: Load, slo: Slo | None) -> Point:
         words = f"{target.model}, batch {target.batch}, {level(load.traffic)}"
-        with self._watch(words, load.warm_up + load.seconds):
+        with self._watcher.during(words, load.warm_up + load.seconds):
             if target not in self._prepared:
                 self._prepared = {target: prepare(target, seed=load.seed)}
             before = read_usage(target)

@@ -1,0 +1,60 @@
+"""Whether a load test is passed. What cannot be told is not passed: a gate must not open for want
+of evidence."""
+
+from collections.abc import Iterator, Sequence
+
+from loadtest.baseline import Compared
+from loadtest.goodput import Goodput
+from loadtest.point import Point, place
+from loadtest.sweep import Result
+
+_TRUST = "let it decide all the same with --invalid"
+
+
+def failures(
+    results: Sequence[Result], compared: Compared | None = None, *, invalid: bool = False
+) -> tuple[str, ...]:
+    """Why it is not, a sentence each; none: it is. `invalid`: points marked INVALID decide, too."""
+    found: list[str] = []
+    for result in results:
+        if isinstance(result, Point):
+            found += (f"{place(result)}: {words}" for words in _of_point(result, invalid=invalid))
+        else:
+            found += (f"{searched(result)}: {words}" for words in _of_goodput(result))
+    if compared is not None:
+        found += _of_baseline(compared)
+    return tuple(found)
+
+
+def searched(goodput: Goodput) -> str:
+    """`small-onnx-fp32, batch 8, search`."""
+    return f"{goodput.model.id}, batch {goodput.target.batch}, search"
+
+
+def _of_point(point: Point, *, invalid: bool) -> Iterator[str]:
+    outcome = point.outcome
+    for kind, count in point.wrong.items():
+        example = outcome.examples.get(kind, "")
+        yield f"WRONG ANSWERS, {count:,} of {outcome.due:,}, {kind}: {example}"
+    if outcome.ok == 0:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in outcome.errors.items())
+        yield f"no request was answered rightly ({kinds or 'none was sent'})"
+    elif point.slo is not None and outcome.invalid and not invalid:
+        yield f"INVALID, so it cannot be told: {'; '.join(outcome.invalid)}; {_TRUST}"
+    else:
+        yield from (verdict.words for verdict in point.verdicts if not verdict.kept)
+
+
+def _of_goodput(goodput: Goodput) -> Iterator[str]:
+    yield from (verdict.words for verdict in goodput.verdicts if not verdict.kept)
+    best = goodput.found.best
+    for kind, count in best.wrong.items() if best else ():
+        yield f"WRONG ANSWERS, {count:,} at the rate that was found, {kind}"
+
+
+def _of_baseline(compared: Compared) -> Iterator[str]:
+    for change in compared.regressions:
+        yield f"REGRESSION at {change.place}: {change.words}"
+    if not compared.changes:
+        because = "all points that both have are INVALID" if compared.untrusted else "no point is"
+        yield f"nothing could be compared with the baseline: {because}; {_TRUST}"
