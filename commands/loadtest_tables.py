@@ -217,8 +217,8 @@ def _print_floor(points: "Sequence[Point]") -> None:
         most = max(over, key=lambda name: over[name])
         results.print(
             f"At {len(over)} of {len(shares)} points the floor, service and network without any "
-            f"backbone, is over {FLOOR_WARNING:.0%} of the median, up to {over[most]:.0%} ({most}): "
-            "there backbones differ by more than these figures do.",
+            f"backbone, is over {FLOOR_WARNING:.0%} of the median, up to {over[most]:.0%} "
+            f"({most}): there backbones differ by more than these figures do.",
             markup=False,
             soft_wrap=True,
         )
