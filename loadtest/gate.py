@@ -39,8 +39,8 @@ def _of_point(point: Point, *, invalid: bool) -> Iterator[str]:
     if outcome.ok == 0:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in outcome.errors.items())
         yield f"no request was answered rightly ({kinds or 'none was sent'})"
-    elif point.slo is not None and outcome.invalid and not invalid:
-        yield f"INVALID, so it cannot be told: {'; '.join(outcome.invalid)}; {_TRUST}"
+    elif point.slo is not None and point.untrusted and not invalid:
+        yield f"INVALID, so it cannot be told: {'; '.join(point.untrusted)}; {_TRUST}"
     else:
         yield from (verdict.words for verdict in point.verdicts if not verdict.kept)
 

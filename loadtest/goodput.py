@@ -14,6 +14,8 @@ LONGEST = 120.0
 """Seconds that a probe takes at most, however slowly requests come."""
 SPARE = 1.2
 """More answers than a percentile needs, since arrivals are random."""
+IDLE = 1 / 16
+"""Of the first rate: a service that breaks its SLO at this one breaks it at any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,4 +71,5 @@ def find_goodput(
     start: float,
 ) -> Goodput:
     """`probe` measures at a rate, requests per second; `start` is the first one."""
-    return Goodput(target, model, slo, effort, search(probe, start, effort))
+    found = search(probe, start, effort, lowest=IDLE * start)
+    return Goodput(target, model, slo, effort, found)

@@ -17,15 +17,22 @@ from measuring.bootstrap import Interval, clustered_interval
 _WRONG = ("wrong", "unreadable", "not finite")
 """How the kinds of errors begin that are answers, and not right."""
 
+UNSENT = "were not sent, since all"
+"""In the objection to a load of which some was dropped."""
+
 
 @dataclass(frozen=True, eq=False)
 class Point:
     """`slo`: what it has to keep, None where nothing was asked for."""
 
-    model: Model
     outcome: Outcome
     usage: Usage
     slo: Slo | None = None
+
+    @property
+    def model(self) -> Model:
+        """That answered."""
+        return self.outcome.model
 
     @property
     def answered(self) -> int:
@@ -68,11 +75,21 @@ class Point:
         }
 
     @property
+    def untrusted(self) -> tuple[str, ...]:
+        """Why an SLO cannot be judged by this. Requests that were not sent since all connections
+        waited for the service are no such reason: they count as errors."""
+        return tuple(
+            reason
+            for reason in self.outcome.invalid
+            if not (self.outcome.dropped and UNSENT in reason)
+        )
+
+    @property
     def undecided(self) -> str:
         """Why it cannot be told whether the SLO is kept: the generator was the limit, or answers
         are too few; nothing where it can."""
-        if self.outcome.invalid:
-            return f"INVALID: {'; '.join(self.outcome.invalid)}"
+        if self.untrusted:
+            return f"INVALID: {'; '.join(self.untrusted)}"
         return "; ".join(it.words for it in self.verdicts if it.measured is None)
 
     @property

@@ -108,7 +108,7 @@ def _point(source: Source, number: int, usual: Load) -> Asked:
         try:
             return make()
         except InputError as error:
-            source.refuse(key, f"something else: {error}", table="point", number=number)
+            source.refuse(key, f"another value: {error}", table="point", number=number)
 
     search = values.get("search", False)
     if search and "slo" not in values:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 LOWEST = 0.1
-"""Requests per second below which nothing is tried."""
+"""Requests per second below which nothing is tried, unless something else is said."""
 
 
 class Probed(Protocol):
@@ -50,7 +50,9 @@ class Found(Generic[P]):
     ended: str = ""
 
 
-def search(probe: Callable[[float], P], start: float, effort: Effort) -> Found[P]:
+def search(
+    probe: Callable[[float], P], start: float, effort: Effort, *, lowest: float = LOWEST
+) -> Found[P]:
     """From a first guess `start`, requests per second. The rate that is found has been kept twice:
     the highest of many is the one that was lucky, too. A probe that cannot decide ends the search,
     with what was found until then."""
@@ -74,7 +76,7 @@ def search(probe: Callable[[float], P], start: float, effort: Effort) -> Found[P
             return _found(kept, broken, made)
         else:
             rate = highest
-        if rate < LOWEST:
+        if rate < lowest:
             return _found(kept, broken, made, f"{broken:.4g} requests/s is too many already")
     return _found(kept, broken, effort.probes, "the most probes that are made were made")
 

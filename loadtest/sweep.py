@@ -13,7 +13,6 @@ from loadtest.point import Point, level
 from loadtest.prepared import Prepared, prepare
 from loadtest.run import run_load
 from loadtest.server_usage import between, read_usage
-from loadtest.service import Model
 from loadtest.slo import Slo
 from loadtest.target import Target
 
@@ -53,14 +52,14 @@ class _Sweep:
         self._prepared: dict[Target, Prepared] = {}
 
     def measure(self, step: Measure) -> Point:
-        return self._drive(step.target, step.model, step.load, step.slo)
+        return self._drive(step.target, step.load, step.slo)
 
     def seek(self, step: Seek) -> Goodput:
         slo = step.slo.without_throughput()
 
         def probe(rate: float) -> Point:
             load = probe_load(step.load, slo, rate)
-            point = self._drive(step.target, step.model, load, slo)
+            point = self._drive(step.target, load, slo)
             words = point.undecided or "; ".join(it.words for it in point.verdicts)
             self._watcher.step(f"{step.target.model}, {level(load.traffic)}: {words}")
             return point
@@ -69,17 +68,17 @@ class _Sweep:
             step.load, traffic=Closed(_CLIENTS), seconds=min(step.load.seconds, _GLANCE),
             processes=min(step.load.processes, _CLIENTS),
         )  # fmt: skip
-        seen = self._drive(step.target, step.model, glance, None).outcome
+        seen = self._drive(step.target, glance, None).outcome
         start = max(1.0, GUESS * seen.requests_per_second)
         return find_goodput(
             step.target, step.model, step.slo, step.effort, probe=probe, start=start
         )
 
-    def _drive(self, target: Target, model: Model, load: Load, slo: Slo | None) -> Point:
+    def _drive(self, target: Target, load: Load, slo: Slo | None) -> Point:
         words = f"{target.model}, batch {target.batch}, {level(load.traffic)}"
         with self._watcher.during(words, load.warm_up + load.seconds):
             if target not in self._prepared:
                 self._prepared = {target: prepare(target, seed=load.seed)}
             before = read_usage(target)
             outcome: Outcome = run_load(target, load, prepared=self._prepared[target])
-            return Point(model, outcome, between(before, read_usage(target)), slo)
+            return Point(outcome, between(before, read_usage(target)), slo)
