@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadtest.load import Load
+from loadtest.service import Model
 from loadtest.target import Target
 from measuring.latencies import Latencies
 
@@ -51,6 +52,7 @@ class Outcome:
 
     target: Target
     load: Load
+    model: Model
     started: str
     ended: str
     due: int

@@ -1,28 +1,124 @@
 """A target made ready: the bytes of its requests, and what right answers to them are."""
 
+import time
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from statistics import median
 
-from loadtest.service import Model
+from loadtest.answers import Answer, WrongAnswerError, read_answer, require_same, tell_apart
+from loadtest.bodies import Body, bodies, body_of, message, path
+from loadtest.service import Client, Model, Reply, read_model, read_models
 from loadtest.target import Target
+from measuring.errors import CheckError, InputError, MissingError, StrideError
+
+HEADER_LENGTH = "inference-header-content-length"
+_POWERLESS = "all bodies get the same answer, so that comparing answers proves little"
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """`messages`: whole HTTP requests, each another body; `references`: the body of a right answer
-    to each. `notes`: what a reader should know of the bodies."""
+    """`messages`: whole HTTP requests, each another body; `references`: right answers to them;
+    `seconds`: what a first answer took. `notes`: what a reader should know of the bodies."""
 
     target: Target
     model: Model
     messages: tuple[bytes, ...]
-    references: tuple[bytes, ...]
+    references: tuple[Answer, ...]
+    seconds: float
     notes: tuple[str, ...] = ()
 
 
-def prepare(target: Target, *, seed: int = 0, golden: tuple[bytes, ...] | None = None) -> Prepared:
-    """Ask the service about the model, make the bodies, and let each be answered once: the first
-    answers are the references, unless `golden` ones are given.
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """What a caller knows to be right: the pictures of each request, `batch` files or pixels
+    (size, size, 3) as bytes, and the answer to it."""
 
-    Raises MissingError where nobody answers, InputError for a model that is not loaded or a body
-    that is refused, CheckError for a first answer that is no right one.
+    pictures: Sequence[bytes]
+    answer: Answer
+
+
+def prepare(target: Target, *, seed: int = 0, golden: Sequence[Golden] = ()) -> Prepared:
+    """Ask the service about the model, make the bodies, and let each be answered once: the first
+    answers are the references. `golden` ones, where some are given, are in their place, and the
+    first answers must be those.
+
+    Raises MissingError where nobody answers or the service has no room, InputError for a model
+    that is not loaded or a body that is refused, CheckError for a first answer that is not right.
     """
-    raise NotImplementedError
+    model = _model(target)
+    made = [body_of(target, model, each.pictures) for each in golden]
+    notes: tuple[str, ...] = ()
+    if not golden:
+        made, notes = bodies(target, model, seed=seed)
+    first, taken = [], []
+    with closing(Client(target.url, api_key=target.api_key, timeout=target.timeout)) as client:
+        for body in made:
+            started = time.perf_counter()
+            first.append(_first_answer(client, target, model, body))
+            taken.append(time.perf_counter() - started)
+    if golden:
+        _require_golden(first, golden)
+        first = [each.answer for each in golden]
+    elif not model.is_floor and not tell_apart(first):
+        notes = (*notes, _POWERLESS)
+    return Prepared(
+        target=target,
+        model=model,
+        messages=tuple(message(target, body) for body in made),
+        references=tuple(first),
+        seconds=median(taken),
+        notes=notes,
+    )
+
+
+def _model(target: Target) -> Model:
+    """Of a comparison the first one, after seeing that all are there."""
+    if target.protocol != "compare":
+        return read_model(target.url, target.model, api_key=target.api_key, timeout=target.timeout)
+    models = read_models(target.url, api_key=target.api_key, timeout=target.timeout)
+    known = {name: model for model in models for name in (model.id, *model.aliases)}
+    names = target.model.split(",")
+    if missing := [name for name in names if name not in known]:
+        raise InputError(
+            f"model {missing[0]!r} is not to be had at {target.url}; loaded: {', '.join(known)}"
+        )
+    return known[names[0]]
+
+
+def _first_answer(client: Client, target: Target, model: Model, body: Body) -> Answer:
+    headers = {**body.head, **dict(target.headers)}
+    reply = client.ask(path(target).removeprefix(target.base), body.data, headers)
+    if reply.status != 200:
+        raise _refused(target, reply)
+    length = reply.headers.get(HEADER_LENGTH, "")
+    try:
+        answer = read_answer(target, model, reply.data, int(length) if length.isdecimal() else None)
+    except WrongAnswerError as error:
+        raise CheckError(
+            f"{target.model} at {target.url} gives no right answer: {error.kind}: {error}"
+        ) from error
+    if target.protocol == "v1" and answer.predictions[0][0] != model.id:
+        raise CheckError(
+            f"{target.model} at {target.url}: {answer.predictions[0][0]} answered, expected "
+            f"{model.id}, as /v1/models says"
+        )
+    return answer
+
+
+def _refused(target: Target, reply: Reply) -> StrideError:
+    told = f"{target.model} at {target.url} answered {reply.status} to a first request: "
+    if reply.status in (429, 503, 504):
+        return MissingError(told + reply.error)
+    return (CheckError if reply.status >= 500 else InputError)(told + reply.error)
+
+
+def _require_golden(answers: Sequence[Answer], golden: Sequence[Golden]) -> None:
+    for number, (answer, known) in enumerate(zip(answers, golden, strict=True)):
+        try:
+            require_same(answer, known.answer)
+        except WrongAnswerError as error:
+            raise CheckError(
+                f"the answer to golden request {number} is not the right one: {error}; the service "
+                "runs other weights, or runs them wrongly"
+            ) from error

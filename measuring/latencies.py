@@ -12,9 +12,10 @@ from measuring.percentiles import CLAIMS, percentile, supported
 LONGEST = 1e6  # seconds; eleven days
 _GROWTH = 1.02
 _FINEST = 1e-9
-_GRID = np.concatenate(
+GRID = np.concatenate(
     [[0.0], np.geomspace(_FINEST, LONGEST, 1 + round(np.log(LONGEST / _FINEST) / np.log(_GROWTH)))]
 )
+"""The edges of all histograms, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,26 @@ def latencies(
     return Latencies(_summary(seconds), _histogram(seconds), seconds, block_of_each)
 
 
+def counted(counts: NDArray[np.int64], *, total: float, least: float, most: float) -> Latencies:
+    """From how many lay in each bucket of GRID, (len(GRID) - 1,), where the samples were too many
+    to keep: percentiles are at most 2 % too high, never too low. `total`: the sum of all seconds;
+    `least` and `most` of them. Raises InputError for none."""
+    filled = np.flatnonzero(counts)
+    if len(filled) == 0:
+        raise InputError("no latency was counted, expected one or more")
+    first, last = int(filled[0]), int(filled[-1])
+    histogram = Histogram(
+        edges=tuple(GRID[first : last + 2].tolist()),
+        counts=tuple(counts[first : last + 1].tolist()),
+    )
+    count = sum(histogram.counts)
+    return Latencies(
+        {"mean": total / count, "min": least, "max": most}
+        | {name: histogram.percentile(CLAIMS[name]) for name in supported(count)},
+        histogram,
+    )
+
+
 def _summary(seconds: NDArray[np.float64]) -> dict[str, float]:
     """Mean, extremes, and those percentiles that the count supports."""
     return {
@@ -102,9 +123,9 @@ def _summary(seconds: NDArray[np.float64]) -> dict[str, float]:
 
 
 def _histogram(seconds: NDArray[np.float64]) -> Histogram:
-    first = int(np.searchsorted(_GRID, seconds.min(), side="right")) - 1
-    last = int(np.searchsorted(_GRID, seconds.max(), side="right"))
-    edges = _GRID[first : last + 1]
+    first = int(np.searchsorted(GRID, seconds.min(), side="right")) - 1
+    last = int(np.searchsorted(GRID, seconds.max(), side="right"))
+    edges = GRID[first : last + 1]
     return Histogram(
         edges=tuple(edges.tolist()), counts=tuple(np.histogram(seconds, edges)[0].tolist())
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
 from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from measuring.errors import MissingError
 from measuring.pictures import varied_pictures
 
 PHOTOGRAPHS = (
@@ -31,9 +32,18 @@ def available() -> tuple[str, ...]:
 
 
 def photograph_bytes(name: str) -> bytes:
-    """The file as its package carries it."""
+    """The file as its package carries it, which is not imported for that: it would take a second.
+
+    Raises MissingError where the package is not installed.
+    """
     package, _, path = name.partition("/")
-    return files(package).joinpath(path).read_bytes()
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise MissingError(
+            f"the photograph {name} is not there; its package is installed with: "
+            'pip install "stride[demo]"'
+        )
+    return Path(found.submodule_search_locations[0], path).read_bytes()
 
 
 @cache

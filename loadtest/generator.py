@@ -1,0 +1,251 @@
+"""Sends requests when they are due and judges what comes back: one process, one thread, no event
+loop, since those look at their timers once a millisecond."""
+
+import math
+import select
+import selectors
+import socket
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from loadtest.answers import WrongAnswerError, read_answer, require_same
+from loadtest.connection import Address, Connection, State
+from loadtest.prepared import HEADER_LENGTH, Prepared
+from loadtest.server_timing import stages
+from loadtest.tally import Tally
+from loadtest.traffic import Traffic
+from measuring.errors import MissingError
+
+_LENGTH, _TIMING = HEADER_LENGTH.encode(), b"server-timing"
+_LONGEST_WAIT = 0.25
+"""Seconds after which time-outs are looked for at the latest."""
+_STALE = 1.0
+"""Seconds of idleness after which a service may have closed a connection at the very moment that a
+request was written to it; that request is sent once more."""
+_BUFFER = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One on its way; `number` of its body; `sent` is NaN while its connection opens."""
+
+    number: int
+    due: float
+    sent: float
+    again: bool = False
+
+
+class Generator:
+    """Drives a prepared target with at most `connections` at once, of which `first` are opened
+    at once. Raises MissingError where nobody listens."""
+
+    def __init__(self, prepared: Prepared, *, connections: int, first: int) -> None:
+        self._prepared, self._most = prepared, connections
+        self._traffic: Traffic
+        self._tally: Tally
+        self._selector = selectors.DefaultSelector()
+        self._address = find_address(*prepared.target.address)
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._under_way: OrderedDict[Connection, float] = OrderedDict()
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._sent = 0
+        self._running = False
+        self._open_first(first)
+
+    def run(self, traffic: Traffic, tally: Tally) -> None:
+        """Until nothing is due any more and everything sent is answered or given up; everything
+        that happens is counted in `tally`."""
+        self._traffic, self._tally, self._running = traffic, tally, True
+        used, began = time.thread_time(), time.perf_counter()
+        while True:
+            self._send_due()
+            now = time.perf_counter()
+            if began < self._tally.begin <= now:
+                used, began = time.thread_time(), now
+            if self._traffic.over(now):
+                if not self._tally.cpu:
+                    self._tally.cpu = [(time.thread_time() - used) / max(now - began, 1e-9)]
+                if not self._under_way:
+                    break
+            self._turn(self._wait(now))
+        self.close()
+
+    def wake_on(self, file: socket.socket) -> None:
+        """Look again at what is due whenever this can be read."""
+        self._selector.register(file, selectors.EVENT_READ, None)
+
+    def close(self) -> None:
+        for connection in list(self._open):
+            connection.close()
+        self._open.clear()
+        self._selector.close()
+
+    # the loop
+
+    def _wait(self, now: float) -> float:
+        """Seconds for which nothing needs to be done."""
+        until = min(self._traffic.next_due(), now + _LONGEST_WAIT)
+        return max(0.0, until - now)
+
+    def _turn(self, seconds: float) -> None:
+        """Wait so long at most, and deal with what has come."""
+        if seconds > 0.0:
+            # epoll itself waits for whole milliseconds; of its own descriptor select waits exactly
+            select.select([self._selector.fileno()], [], [], seconds)
+        for key, events in self._selector.select(0):
+            connection = key.data
+            if connection is None:
+                key.fileobj.recv(_BUFFER)  # type: ignore[union-attr]  # a socket that wakes
+            elif connection.state is not State.CLOSED:
+                connection.handle(events, self._buffer)
+            self._send_due()
+        self._give_up()
+
+    def _send_due(self) -> None:
+        while (due := self._traffic.next_due()) <= time.perf_counter():
+            self._traffic.take()
+            request = Request(self._sent % len(self._prepared.messages), due, math.nan)
+            if self._idle:
+                self._send(self._idle.pop(), request)
+            elif len(self._open) < self._most:
+                self._send_on_new(request)
+            else:
+                self._tally.drop(due)
+                self._traffic.answered(due, time.perf_counter(), ok=False)
+                continue
+            self._sent += 1
+
+    def _send(self, connection: Connection, request: Request) -> None:
+        now = time.perf_counter()
+        if not request.again:
+            self._tally.send(request.due, now)
+            request = replace(request, sent=now)
+        connection.job = request
+        self._under_way[connection] = now + self._prepared.target.timeout
+        connection.send(self._prepared.messages[request.number])
+
+    def _send_on_new(self, request: Request) -> None:
+        connection = self._connect()
+        connection.job = request
+        self._tally.opened += self._running
+        self._under_way[connection] = time.perf_counter() + self._prepared.target.timeout
+
+    def _give_up(self) -> None:
+        """What was not answered in time."""
+        now = time.perf_counter()
+        while self._under_way:
+            connection, until = next(iter(self._under_way.items()))
+            if until > now:
+                return
+            connection.close()
+            seconds = self._prepared.target.timeout
+            self.broken(connection, "timeout", f"no answer within {seconds:g} s")
+
+    # connections
+
+    def _open_first(self, count: int) -> None:
+        """Raises MissingError where nobody listens."""
+        for _ in range(count):
+            self._connect()
+        until = time.perf_counter() + self._prepared.target.timeout
+        while len(self._idle) < len(self._open) and time.perf_counter() < until:
+            for key, events in self._selector.select(_LONGEST_WAIT):
+                key.data.handle(events, self._buffer)
+        if not self._idle:
+            host, port = self._prepared.target.address
+            raise MissingError(f"nobody listens at {host}:{port}; is the service running there?")
+
+    def _connect(self) -> Connection:
+        connection = Connection(self, self._selector, self._address)
+        self._open.add(connection)
+        return connection
+
+    def opened(self, connection: Connection) -> None:
+        """A connection is there, perhaps with a request that waits for it."""
+        if isinstance(request := connection.job, Request):
+            del self._under_way[connection]
+            self._send(connection, request)
+        else:
+            self._rest(connection)
+
+    def answered(self, connection: Connection) -> None:
+        """A whole answer has come."""
+        now = connection.read_at
+        request = self._taken(connection)
+        if connection.state is State.IDLE:
+            self._rest(connection)
+        else:
+            self._open.discard(connection)
+        if request is None:
+            return
+        try:
+            self._check(connection, request.number)
+        except WrongAnswerError as error:
+            self._tally.wrong(request.due, error.kind, str(error))
+            self._traffic.answered(request.due, time.perf_counter(), ok=False)
+        else:
+            told = connection.headers.get(_TIMING)
+            self._tally.right(request.due, request.sent, now, stages(told) if told else {})
+            self._traffic.answered(request.due, time.perf_counter(), ok=True)
+
+    def broken(self, connection: Connection, kind: str, message: str) -> None:
+        """A connection has ended before an answer was whole."""
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        request = self._taken(connection)
+        if request is None:
+            return
+        now = time.perf_counter()
+        if math.isnan(request.sent):
+            self._tally.send(request.due, now)
+        else:
+            self._tally.lost += kind != "timeout"
+            stale = request.sent - connection.idle_since > _STALE
+            if kind == "reset" and connection.silent and stale and not request.again:
+                self._send_on_new(replace(request, again=True))
+                return
+        self._tally.wrong(request.due, kind, message)
+        self._traffic.answered(request.due, now, ok=False)
+
+    def _taken(self, connection: Connection) -> Request | None:
+        self._under_way.pop(connection, None)
+        request, connection.job = connection.job, None
+        return request if isinstance(request, Request) else None
+
+    def _rest(self, connection: Connection) -> None:
+        connection.idle_since = time.perf_counter()
+        self._idle.append(connection)
+
+    def _check(self, connection: Connection, number: int) -> None:
+        """Raises WrongAnswerError unless it is the right answer."""
+        prepared, data = self._prepared, connection.data
+        if connection.status != 200:
+            raise WrongAnswerError(
+                f"status {connection.status}", data[:500].decode("utf-8", "replace")
+            )
+        right = prepared.references[number]
+        if data == right.data:
+            return
+        length = connection.headers.get(_LENGTH, b"")
+        answer = read_answer(
+            prepared.target, prepared.model, data, int(length) if length.isdigit() else None
+        )
+        require_same(answer, right)
+
+
+def find_address(host: str, port: int) -> Address:
+    """The first that the name stands for. Raises MissingError for a name that stands for none."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise MissingError(f"{host!r} cannot be found: {error}; check --url") from error
+    return family, place
+
+
+def first_connections(prepared: Prepared, rate: float, most: int) -> int:
+    """How many to open before an open load of this rate: three times as many as are busy on
+    average while the service answers as at first, and a few."""
+    return min(most, 4 + math.ceil(3.0 * rate * prepared.seconds), 256)

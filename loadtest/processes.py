@@ -1,0 +1,147 @@
+"""The generator's processes: started, brought to begin together, and asked what they counted."""
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.process import BaseProcess
+
+from loadtest.arrivals import moments
+from loadtest.generator import Generator, first_connections
+from loadtest.load import Closed, Load
+from loadtest.prepared import Prepared
+from loadtest.tally import Tally, added
+from loadtest.traffic import Clients, Crowd, Traffic
+from measuring.errors import StrideError
+
+_LEAD = 0.1
+"""Seconds from the word to begin until the first request may be due."""
+_LONGEST_START = 120.0
+_OVERTIME = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One process's `part` of a load."""
+
+    prepared: Prepared
+    load: Load
+    part: int
+
+
+def drive(prepared: Prepared, load: Load) -> Tally:
+    """What all processes counted. Raises MissingError where nobody listens any more, StrideError
+    where a process ends by itself."""
+    context = multiprocessing.get_context("spawn")
+    workers: list[tuple[BaseProcess, Pipe]] = []
+    try:
+        for part in range(load.processes):
+            ours, theirs = context.Pipe()
+            process: BaseProcess = context.Process(
+                target=work, args=(theirs, Job(prepared, load, part)), daemon=True
+            )
+            process.start()
+            theirs.close()
+            workers.append((process, ours))
+        for _, pipe in workers:
+            _receive(pipe, _LONGEST_START)
+        start = time.perf_counter() + _LEAD
+        for _, pipe in workers:
+            pipe.send(start)
+        longest = _LEAD + load.warm_up + load.seconds + prepared.target.timeout + _OVERTIME
+        return added([_tally(_receive(pipe, longest)) for _, pipe in workers])
+    finally:
+        for process, pipe in workers:
+            pipe.close()  # which ends a process that is still at work
+            process.join(5)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def work(pipe: Pipe, job: Job) -> None:
+    """The whole life of one process: ready, begin, result."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # an interrupt at the terminal is for who started us
+    if job.load.cores is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, job.load.cores)
+    try:
+        run = _Run(job)
+        pipe.send(None)
+        start = pipe.recv()
+        threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
+        pipe.send(run.go(start))
+    except (EOFError, BrokenPipeError):
+        return  # nobody wants to know
+    except Exception as error:  # noqa: BLE001  raised where it was asked for
+        pipe.send(error if isinstance(error, StrideError) else StrideError(repr(error)))
+
+
+def _end_with(pipe: Pipe) -> None:
+    """Nothing more comes; when the other side goes, so do we."""
+    try:
+        pipe.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+class _Run:
+    """Connections are open when it is made; `go` drives them."""
+
+    def __init__(self, job: Job) -> None:
+        self._load, self._part = job.load, job.part
+        traffic, parts = job.load.traffic, job.load.processes
+        if isinstance(traffic, Closed):
+            self._connections = _share(traffic.connections, job.part, parts)
+            first = self._connections
+        else:
+            self._connections = _share(traffic.max_connections, job.part, parts)
+            first = first_connections(job.prepared, traffic.rate / parts, self._connections)
+        self._generator = Generator(job.prepared, connections=self._connections, first=first)
+
+    def go(self, start: float) -> Tally:
+        """From this moment of the machine's clock on."""
+        load = self._load
+        end = start + load.warm_up + load.seconds
+        tally = Tally(start + load.warm_up, end)
+        gc.freeze()
+        gc.disable()  # a collection in the middle would be the generator's, not the service's
+        self._generator.run(self._traffic(start, end), tally)
+        return tally
+
+    def _traffic(self, start: float, end: float) -> Traffic:
+        load = self._load
+        if isinstance(load.traffic, Closed):
+            return Clients(self._connections, start, end)
+        due = moments(
+            load.traffic, end - start, seed=load.seed, part=self._part, parts=load.processes
+        )
+        return Crowd(due, start)
+
+
+def _share(count: int, part: int, parts: int) -> int:
+    return count // parts + (part < count % parts)
+
+
+def _receive(pipe: Pipe, longest: float) -> object:
+    try:
+        if not pipe.poll(longest):
+            raise StrideError(f"a process of the generator said nothing for {longest:.0f} s")
+        found = pipe.recv()
+    except (EOFError, OSError) as error:
+        raise StrideError(
+            "a process of the generator has ended; its last words are above, if it had any"
+        ) from error
+    if isinstance(found, StrideError):
+        raise found
+    return found
+
+
+def _tally(found: object) -> Tally:
+    assert isinstance(found, Tally)  # noqa: S101  what `work` sends in the end
+    return found
