@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": {"inference", "measuring"},
     "loadtest": {"measuring"},
     "benchmarks": {"models", "inference", "exporters", "loadtest", "measuring"},
+    "monitoring": {"measuring"},
     "demo": {"measuring"},
     "commands": {
         *("models", "inference", "exporters", "service", "loadtest", "benchmarks", "demo"),
