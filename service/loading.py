@@ -10,6 +10,7 @@ from inference.artifact import Artifact, find_artifacts, named_artifact
 from inference.engine import Engine
 from inference.reference import read_reference
 from measuring.errors import InputError, MissingError
+from service.floor import as_served
 from service.health import Probe, make_probe
 from service.opening import close, open_instances
 from service.seam import ModelInfo
@@ -39,6 +40,7 @@ class Chosen:
     @classmethod
     def of(cls, artifact: Artifact, spec: ModelSpec) -> "Chosen":
         """Without the plain name, which depends on what else is served."""
+        artifact = as_served(artifact, spec)
         aliases = (spec.alias,) if spec.alias else ()
         return cls(artifact, replace(spec, id=artifact.manifest.id), aliases)
 
@@ -63,7 +65,7 @@ def choose(repository: Path, specs: Sequence[ModelSpec]) -> tuple[Chosen, ...]:
     artifact that is damaged.
     """
     if specs:
-        named = ((spec, named_artifact(repository, spec.id)) for spec in specs)
+        named = ((spec, as_served(named_artifact(repository, spec.id), spec)) for spec in specs)
         found = [(replace(spec, id=artifact.manifest.id), artifact) for spec, artifact in named]
     else:
         found = [(ModelSpec(artifact.manifest.id), artifact) for artifact in _all(repository)]
@@ -147,7 +149,10 @@ def _refuse_duplicates(ids: Iterable[str]) -> None:
     seen: set[str] = set()
     for identity in ids:
         if identity in seen:
-            raise InputError(f"--model names {identity} twice; give each artifact once")
+            raise InputError(
+                f"--model names {identity} twice; give each artifact once, and beside it at most "
+                "one with runtime=null"
+            )
         seen.add(identity)
 
 

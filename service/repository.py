@@ -8,8 +8,9 @@ from pathlib import Path
 from inference.artifact import Artifact, Found, find_artifacts, named_artifact
 from inference.manifest import MANIFEST
 from measuring.errors import InputError
+from service.floor import NULL, SUFFIX, is_floor
 from service.loading import Chosen, choose
-from service.preference import prefer
+from service.preference import AUTO, prefer
 from service.settings import ModelSpec, Settings
 
 
@@ -35,22 +36,33 @@ class Repository:
 
         Raises InputError for one that is not there, ArtifactError for a damaged one.
         """
-        identity = next((spec.id for spec in self._specs if spec.alias == name), name)
+        told = next((spec for spec in self._specs if spec.alias == name), None)
+        if told is not None:
+            identity, floor = told.id, is_floor(told)
+        else:
+            identity, floor = name.removesuffix(SUFFIX), name.endswith(SUFFIX)
+            if floor and not (self.directory / identity).is_dir():
+                identity, floor = name, False
         artifact = named_artifact(self.directory, identity)
-        (chosen,) = prefer([Chosen.of(artifact, self._spec(artifact))], self._profiles)
+        spec = self._spec(artifact, floor=floor)
+        (chosen,) = prefer([Chosen.of(artifact, spec)], self._profiles)
         return chosen
 
     def wanted(self, artifacts: Sequence[Artifact], served: AbstractSet[str]) -> tuple[Chosen, ...]:
         """Those to be served: what `--model` named, or all where it named none, and `served`."""
         names = [artifact.manifest.name for artifact in artifacts]
-        asked = {spec.id for spec in self._specs}
-        chosen = [
-            Chosen.of(artifact, self._spec(artifact))
-            for artifact, name in zip(artifacts, names, strict=True)
-            if not asked
-            or artifact.manifest.id in asked | served
-            or (name in asked and names.count(name) == 1)
-        ]
+        chosen = []
+        for floor in (False, True):
+            asked = {spec.id for spec in self._specs if is_floor(spec) is floor}
+            for artifact, name in zip(artifacts, names, strict=True):
+                candidate = Chosen.of(artifact, self._spec(artifact, floor=floor))
+                if (
+                    not (self._specs or floor)
+                    or candidate.artifact.manifest.id in served
+                    or artifact.manifest.id in asked
+                    or (name in asked and names.count(name) == 1)
+                ):
+                    chosen.append(candidate)
         return prefer(chosen, self._profiles)
 
     def found(self) -> tuple[Found, ...]:
@@ -62,10 +74,11 @@ class Repository:
             )
         return find_artifacts(self.directory)
 
-    def _spec(self, artifact: Artifact) -> ModelSpec:
+    def _spec(self, artifact: Artifact, *, floor: bool) -> ModelSpec:
         own = {artifact.manifest.id, artifact.manifest.name}
         return next(
-            (spec for spec in self._specs if spec.id in own), ModelSpec(artifact.manifest.id)
+            (spec for spec in self._specs if spec.id in own and is_floor(spec) is floor),
+            ModelSpec(artifact.manifest.id, runtime=NULL if floor else AUTO),
         )
 
     def ids(self) -> tuple[str, ...]:

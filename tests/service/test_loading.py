@@ -119,7 +119,7 @@ def test_load_null_runtime_serves_the_floor(tmp_path: Path) -> None:
 
     loaded = load(chosen, queue_capacity=3)
 
-    assert loaded.info.runtime == "null"
+    assert (loaded.info.runtime, loaded.info.id) == ("null", "tiny-onnx-fp32-null")
 
 
 def test_choose_a_folder_under_another_name_is_refused(tmp_path: Path) -> None:
