@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
-
-from locust.argument_parser import LocustArgumentParser
+from typing import TYPE_CHECKING, Any, cast
 
 from loadtest import slo
 from loadtest.locust_plans import SHAPES, Plan, Shape, make_plan
 from measuring.errors import InputError
+
+if TYPE_CHECKING:
+    from locust.argument_parser import LocustArgumentParser
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 PICTURES = {
@@ -23,7 +24,7 @@ MIX = "pictures=2,pixels=2,compare=1"
 SLO = "p99=500ms,errors=1%"
 
 
-def add_arguments(parser: LocustArgumentParser) -> None:
+def add_arguments(parser: "LocustArgumentParser") -> None:
     """Beside those of locust itself."""
     add = parser.add_argument
     add(

@@ -18,7 +18,7 @@ def bucket(milliseconds: float) -> float:
         return round(milliseconds, 1)
     if milliseconds < 1_000.0:
         return round(milliseconds)
-    return round(milliseconds, -1 if milliseconds < 10_000.0 else -2)
+    return int(round(milliseconds, -1 if milliseconds < 10_000.0 else -2))
 
 
 def install() -> None:

@@ -1,7 +1,7 @@
 """What users of locust ask: bodies made and right answers known before the first of them starts."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,22 +102,22 @@ def _targets(environment: Environment, options: Options) -> dict[str, list[tuple
             url, **{"model": model, "timeout": TIMEOUT, "api_key": options.api_key, **named}
         )
 
-    pictures = [(name, *PICTURES[name]) for name in options.pictures]
-    models = options.compare_models or ",".join(
-        each.id for each in read_models(url, api_key=options.api_key)
-    )
-    every = {
-        "pictures": [
-            (f"classify {name}", target(protocol="v1", body=body, side=side))
-            for name, body, side in pictures
-        ],
-        "pixels": [(f"infer x{size}", target(batch=size)) for size in options.batch_sizes],
-        "compare": [
-            (f"compare {name}", target(protocol="compare", model=models, body=body, side=side))
-            for name, body, side in pictures
-        ],
+    def of_pictures(verb: str, **named: Any) -> list[tuple[str, Target]]:
+        kinds = [(f"{verb} {name}", *PICTURES[name]) for name in options.pictures]
+        return [(name, target(body=body, side=side, **named)) for name, body, side in kinds]
+
+    def compared() -> list[tuple[str, Target]]:
+        models = options.compare_models or ",".join(
+            each.id for each in read_models(url, api_key=options.api_key)
+        )
+        return of_pictures("compare", protocol="compare", model=models)
+
+    every: dict[str, Callable[[], list[tuple[str, Target]]]] = {
+        "pictures": lambda: of_pictures("classify", protocol="v1"),
+        "pixels": lambda: [(f"infer x{n}", target(batch=n)) for n in options.batch_sizes],
+        "compare": compared,
     }
-    return {kind: every[kind] for kind in options.mix}
+    return {kind: every[kind]() for kind in options.mix}
 
 
 def _model(url: str, options: Options) -> str:

@@ -1,0 +1,99 @@
+"""What is changed in locust, and that it stays in its own processes."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from loadtest.locust_options import MIX, SLO, read_mix, read_options, read_plan
+from measuring.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+PATCHING = re.compile(r"^\s*(?:import|from) (?:gevent|geventhttpclient|locust)\b", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def inside() -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.loadtest.locust_inside"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_times_keep_three_digits_in_every_table(inside: dict[str, Any]) -> None:
+    assert inside["buckets"] == [0.61, 0.92, 12.3, 123, 4570]
+    assert inside["csv"] == ["0.61", "0.92", "12.3", "123", "4570"]
+    page = inside["page"]
+    assert (page["median_response_time"], page["response_time_percentile_0.95"]) == (0.61, 12.3)
+    assert (page["min_response_time"], page["max_response_time"]) == (0.61, 4570)
+
+
+def test_console_lines_fit_under_locusts_own_headers(inside: dict[str, Any]) -> None:
+    for line, header, column in zip(
+        inside["console"], inside["headers"], ("Med", "50%"), strict=True
+    ):
+        end = header.index(column) + len(column)
+        assert line[:end].endswith("0.61"), (line, header)
+
+
+def test_connections_send_at_once(inside: dict[str, Any]) -> None:
+    assert inside["no delay"]
+
+
+def test_only_the_files_for_locust_import_what_patches() -> None:
+    """It would change sockets, threads and time of the process, measurements included."""
+    folders = ("benchmarks", "commands", "demo", "loadtest", "measuring", "service", "tests")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    importing = {path.name for path in paths if PATCHING.search(path.read_text(encoding="utf-8"))}
+    tritons = "test_tritonclient.py"  # asks gevent itself to end
+    assert all(name.startswith("locust") for name in importing - {tritons}), importing
+
+
+def parsed(**named: Any) -> Any:
+    usual = {
+        "model": "m", "mix": MIX, "batch_size": [1], "picture": ["png-375"], "bodies": 8,
+        "compare_models": "", "user_rate": 0.0, "api_key": "", "num_users": 4, "run_time": None,
+        "shape": "constant", "steps": 10, "base_users": 1, "slo": SLO,
+    }  # fmt: skip
+    return SimpleNamespace(**usual | named)
+
+
+def test_options_are_read_from_what_the_page_sends() -> None:
+    options = read_options(parsed(batch_size=["8", "1", "8"], compare_models=" a, b,", model=" m "))
+    assert (options.model, options.batch_sizes) == ("m", (8, 1))
+    assert options.compare_models == "a,b"
+    assert read_mix("pixels=3, compare=0") == {"pixels": 3}
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        pytest.param({"mix": "pixel=1"}, "'pixel=1' is not understood", id="unknown-user"),
+        pytest.param({"mix": "pixels=1,pixels=2"}, "at most once", id="user-twice"),
+        pytest.param({"mix": "pixels=-1"}, "weight from 0", id="negative-weight"),
+        pytest.param({"mix": "pixels=0"}, "leaves nobody", id="nobody"),
+        pytest.param({"batch_size": [3]}, "batch size is 3, expected one", id="batch-size"),
+        pytest.param({"picture": []}, "picture is not given", id="no-picture"),
+        pytest.param({"user_rate": -1.0}, "user rate is -1.0", id="rate"),
+        pytest.param({"bodies": 0}, "bodies are 0", id="no-bodies"),
+        pytest.param({"steps": 0}, "steps is 0", id="no-steps"),
+        pytest.param({"shape": "wave"}, "expected one of constant, steps", id="shape"),
+        pytest.param({"slo": "throughput=5"}, "cannot end one", id="throughput"),
+        pytest.param({"slo": "fast"}, "expected e.g. p99=20ms", id="slo"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(named: dict[str, Any], words: str) -> None:
+    def read() -> None:
+        read_options(parsed(**named))
+        read_plan(parsed(**named))
+
+    with pytest.raises(InputError, match=words):
+        read()
