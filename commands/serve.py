@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -10,21 +10,36 @@ from commands import options
 from commands.config_file import read_config
 from service.model_option import parse_model
 from service.settings import Limits, Settings
+from service.trace_option import parse_endpoint, trace_settings
 
 _LIMITS = Limits()
 
 
-class Seconds(click.FloatRange):
-    """A duration: neither infinite nor no number, which a range alone lets pass."""
+class Finite(click.FloatRange):
+    """Neither infinite nor no number, which a range alone lets pass; `what` it is, for errors."""
+
+    what: ClassVar[str]
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Raises click.BadParameter."""
-        seconds = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
-            self.fail(f"{value} is not finite, expected seconds.", param, ctx)
-        return seconds
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not finite, expected {self.what}.", param, ctx)
+        return number
+
+
+class Seconds(Finite):
+    """A duration."""
+
+    what = "seconds"
+
+
+class Share(Finite):
+    """Of a whole."""
+
+    what = "a share"
 
 
 @click.command(
@@ -153,6 +168,29 @@ class Seconds(click.FloatRange):
     help="File with the admin token, 16 characters or more.",
 )
 @click.option("--access-log", is_flag=True, help="Log every request, not only 5xx.")
+@click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="Lines with key=value pairs, or one JSON object on each.",
+)
+@click.option(
+    "--trace-endpoint",
+    type=parse_endpoint,
+    default=None,
+    show_default="no traces",
+    metavar="URL",
+    help="Send traces there, by OTLP over HTTP; /v1/traces is added where the URL has no path.",
+)
+@click.option(
+    "--trace-ratio",
+    type=Share(0, 1),
+    default=None,
+    show_default="1",
+    metavar="SHARE",
+    help="Share of requests traced, 0 to 1; one with a traceparent of its own follows that.",
+)
 def command(**values: Any) -> None:
     """Serve artifacts over HTTP, with every request's latency measured stage by stage.
 
@@ -171,7 +209,8 @@ def command(**values: Any) -> None:
     from service.logs import configure
     from service.server import serve
 
-    configure(access=values["access_log"])
+    tracing = trace_settings(values["trace_endpoint"], values["trace_ratio"])
+    configure(access=values["access_log"], form=values["log_format"])
     serve(
         Settings(
             repository=values["repository"],
@@ -185,6 +224,7 @@ def command(**values: Any) -> None:
             api_keys=values["api_keys"],
             model_control=values["model_control"],
             admin_token_file=values["admin_token_file"],
+            tracing=tracing,
             limits=Limits(
                 body_bytes=values["max_body_bytes"],
                 pixels=values["max_pixels"],

@@ -26,6 +26,7 @@ from service.page import routes as page
 from service.replies import error_reply, error_response
 from service.seam import Core
 from service.settings import Limits
+from service.tracing import Tracing
 from service.v2 import addressing, repository
 from service.v2 import routes as v2
 
@@ -35,7 +36,11 @@ INFERENCE = v1.INFERENCE | addressing.INFERENCE
 
 
 def create_app(
-    front: Front, metrics: Metrics, keys: Keyring | None = None, admin: Token | None = None
+    front: Front,
+    metrics: Metrics,
+    keys: Keyring | None = None,
+    admin: Token | None = None,
+    tracing: Tracing | None = None,
 ) -> Entrance:
     """The ASGI application; whoever calls it owns the core and its life. `admin` may change which
     models are served; None: nobody may."""
@@ -59,14 +64,17 @@ def create_app(
     app.add_exception_handler(HTTPException, _on_http_error)
     describe(app, keys=keys is not None)
     inference = tuple(_inference(routers))
-    return Entrance(app, core=front.core, metrics=metrics, inference=inference, keys=keys)
+    return Entrance(
+        app, core=front.core, metrics=metrics, inference=inference, keys=keys, tracing=tracing
+    )
 
 
 def _inference(routers: Iterable[APIRouter]) -> Iterator[Inference]:
     for router in routers:
         for route in router.routes:
             if isinstance(route, APIRoute) and route.path in INFERENCE:
-                yield Inference(route.path_regex, INFERENCE[route.path], route.endpoint)
+                protocol = INFERENCE[route.path]
+                yield Inference(route.path_regex, protocol, route.endpoint, route.path)
 
 
 def create_front(

@@ -87,7 +87,11 @@ async def _answer(
         "trained": manifest.weights.trained,
         "predictions": predictions,
     }
-    return content, Ending(model.id, "ok", stages)
+    ending = Ending(model.id, "ok", stages)
+    if question.exchange.trace is not None:
+        ending.resizing, ending.responding = prepared.resizing(spec), started
+        ending.arrived, ending.batch = answer.arrived, answer.batch
+    return content, ending
 
 
 def _encode(answer: dict[str, Any], shared: Mapping[str, float], ending: Ending) -> bytes:

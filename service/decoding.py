@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from math import inf
 from typing import TypeVar
 
@@ -27,20 +28,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Prepared:
-    """One picture for every input spec asked for, with what each step took in seconds."""
+    """One picture for every input spec asked for, with what each step took in seconds, and when
+    the first began."""
 
     pixels: dict[InputSpec, Pixels]  # (size, size, 3) each
     decode: float
     resize: dict[InputSpec, float]
+    started: float = 0.0
+
+    def resizing(self, spec: InputSpec) -> float:
+        """When it was resized for this one; one is done after the other."""
+        before = takewhile(lambda done: done != spec, self.resize)
+        return self.started + self.decode + sum(self.resize[done] for done in before)
 
 
 @dataclass(frozen=True)
 class PreparedMany:
-    """Several pictures for one input spec; seconds are the sums over all of them."""
+    """Several pictures for one input spec; seconds are the sums over all of them. When the first
+    was begun and the last one done."""
 
     pixels: Pixels  # (N, size, size, 3)
     decode: float
     resize: float
+    started: float = 0.0
+    ended: float = 0.0
 
 
 class Decoder:
@@ -90,14 +101,16 @@ class Decoder:
             for data, place in zip(images, pixels, strict=True)
         ]
         seconds = await asyncio.gather(*calls, return_exceptions=True)
-        decoding = resizing = 0.0
+        decoding = resizing = ended = 0.0
+        began = inf
         for index, taken in enumerate(seconds):
             if isinstance(taken, InputError):
                 raise type(taken)(f"image {index + 1} of {len(images)}: {taken}") from taken
             if isinstance(taken, BaseException):
                 raise taken
-            decoding, resizing = decoding + taken[0], resizing + taken[1]
-        return PreparedMany(pixels, decoding, resizing)
+            decoding, resizing = decoding + taken[1], resizing + taken[2]
+            began, ended = min(began, taken[0]), max(ended, sum(taken))
+        return PreparedMany(pixels, decoding, resizing, began, ended)
 
     def close(self) -> None:
         """Start nothing more; what a thread is in the middle of, it finishes by itself."""
@@ -137,24 +150,31 @@ class Decoder:
         return result
 
     def _prepare(self, data: bytes, specs: tuple[InputSpec, ...]) -> Prepared:
-        started = time.perf_counter()
+        began = time.perf_counter()
         resize = self._decode(data, specs)
-        decoded = time.perf_counter() - started
+        decoded = time.perf_counter() - began
         pixels: dict[InputSpec, Pixels] = {}
         seconds: dict[InputSpec, float] = {}
         for spec in specs:
             started = time.perf_counter()
             pixels[spec] = resize(spec)
             seconds[spec] = time.perf_counter() - started
-        return Prepared(pixels, decoded, seconds)
+        return Prepared(pixels, decoded, seconds, began)
 
-    def _place(self, data: bytes, place: Pixels, spec: InputSpec) -> tuple[float, float]:
-        """Seconds of decoding and of resizing."""
+    def _kept(self, pixels: Pixels) -> Pixels:
+        if self._room is None:
+            return pixels
+        place = self._room(pixels.shape)
+        place[...] = pixels
+        return place
+
+    def _place(self, data: bytes, place: Pixels, spec: InputSpec) -> tuple[float, float, float]:
+        """When it began, and the seconds of decoding and of resizing."""
         started = time.perf_counter()
         resize = self._decode(data, (spec,))
         decoded = time.perf_counter()
         place[...] = resize(spec)
-        return decoded - started, time.perf_counter() - decoded
+        return started, decoded - started, time.perf_counter() - decoded
 
     def _decode(self, data: bytes, specs: tuple[InputSpec, ...]) -> Callable[[InputSpec], Pixels]:
         """What then resizes the decoded picture."""

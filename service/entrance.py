@@ -25,6 +25,7 @@ from service.metrics import Metrics
 from service.protocol import CONNECTION, Connection
 from service.replies import UNEXPECTED, error_reply
 from service.seam import Core
+from service.tracing import Tracing, as_sent
 
 log = logging.getLogger("stride.access")
 
@@ -34,11 +35,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 @dataclass(frozen=True)
 class Inference:
     """An address of inference: what is counted under `protocol`, and who answers a POST. The
-    pattern's groups become the path parameters."""
+    pattern's groups become the path parameters; `route` is the pattern for people."""
 
     pattern: re.Pattern[str]
     protocol: str
     endpoint: Endpoint
+    route: str
 
 
 class Entrance:
@@ -53,12 +55,14 @@ class Entrance:
         metrics: Metrics,
         inference: Sequence[Inference],
         keys: Keyring | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._app = app
         self._core = core
         self._metrics = metrics
         self._inference = tuple(inference)
         self._keys = keys
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +72,10 @@ class Entrance:
         exchange = Exchange(request_id(headers.get(b"x-request-id")), headers)
         scope["state"] = {"exchange": exchange}
         inference = self._find(scope)
-        exchange.protocol = inference.protocol if inference else None
+        if inference is not None:
+            exchange.protocol = inference.protocol
+            if self._tracing is not None:
+                exchange.trace = self._tracing.begin(scope["headers"], inference.route)
         status = 0
         try:
             response = None
@@ -111,7 +118,8 @@ class Entrance:
             task.uncancel()
             return error_reply(DisconnectedError("the client closed the connection"))
         except Exception:
-            log.exception("unexpected error in request id=%s", exchange.id)
+            template, ids = _ids(exchange)
+            log.exception(f"unexpected error in request {template}", *ids)
             return UNEXPECTED
         finally:
             if connection is not None:
@@ -140,7 +148,8 @@ class Entrance:
         try:
             await self._app(scope, receive, send_marked)
         except Exception:
-            log.exception("unexpected error in request id=%s", exchange.id)
+            template, ids = _ids(exchange)
+            log.exception(f"unexpected error in request {template}", *ids)
             if status:
                 raise
             await UNEXPECTED(scope, receive, send_marked)
@@ -164,13 +173,16 @@ class Entrance:
                 self._metrics.request(
                     result.model, exchange.protocol, result.outcome, result.seconds
                 )
+            if self._tracing is not None:
+                self._tracing.finish(scope, exchange, status, seconds)
         level = logging.WARNING if status >= 500 else logging.DEBUG
         if not log.isEnabledFor(level):
             return
+        template, ids = _ids(exchange)
         log.log(
             level,
-            "request id=%s method=%s path=%s models=%s key=%s status=%d seconds=%.6f",
-            exchange.id, scope["method"], _as_sent(scope), ",".join(exchange.models),
+            f"request {template} method=%s path=%s models=%s key=%s status=%d seconds=%.6f",
+            *ids, scope["method"], as_sent(scope), ",".join(exchange.models),
             exchange.key or "", status, seconds,
         )  # fmt: skip
 
@@ -184,7 +196,8 @@ def _refused(keys: Keyring, exchange: Exchange) -> Response | None:
     return None
 
 
-def _as_sent(scope: Scope) -> str:
-    """The path still percent-encoded: decoded, it could write lines of its own into the log."""
-    path: bytes = scope.get("raw_path") or b""
-    return path[:256].decode("ascii", "backslashreplace")
+def _ids(exchange: Exchange) -> tuple[str, tuple[str, ...]]:
+    """What a line of the log is found by, as its template and the values."""
+    if exchange.trace is None:
+        return "id=%s", (exchange.id,)
+    return "id=%s trace_id=%s span_id=%s", (exchange.id, *exchange.trace.ids)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from service.errors import BadRequestError
 from service.metrics import UNKNOWN
+from service.traceparent import Trace
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _SECONDS = re.compile(rb"\d{1,9}(\.\d{0,9})?|\.\d{1,9}")
@@ -42,11 +43,26 @@ def timeout(received: bytes | None, longest: float) -> float:
 
 @dataclass
 class Ending:
-    """How the request ended for one model, with the stages that belong to that model alone."""
+    """How the request ended for one model, with the stages that belong to that model alone, and
+    for traces when some of them began (readings of `time.perf_counter`, 0 where nobody told) and
+    how many images the engine had at once."""
 
     model: str
     outcome: str
     stages: dict[str, float]
+    resizing: float = 0.0
+    arrived: float = 0.0
+    responding: float = 0.0
+    batch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Pictures being decoded and resized: from when to when, as `time.perf_counter` reads it."""
+
+    images: int = 1
+    started: float = 0.0
+    ended: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +75,7 @@ class Result:
     seconds: float
 
 
+_NOT_PREPARING = Preparing()
 _OUTCOMES = {
     0: "cancelled", 429: "rejected", 499: "cancelled", 500: "error", 503: "rejected",
     504: "expired",
@@ -77,7 +94,8 @@ class Exchange:
     `headers`: of the request, by their names in lower case. `protocol` is set for addresses of
     inference alone: others are not counted as requests. `models`: the ids asked; `endings`: how it
     went for each that was reached. `abandoned`: the client has gone away. `key`: the name of the
-    API key that let it in, where the service has such.
+    API key that let it in, where the service has such. `trace`: what it is called in its trace,
+    where requests are traced; `preparing` is of use there alone.
     """
 
     id: str
@@ -89,6 +107,8 @@ class Exchange:
     endings: list[Ending] = field(default_factory=list)
     abandoned: bool = False
     key: str | None = None
+    trace: Trace | None = None
+    preparing: Preparing = _NOT_PREPARING
 
     def abandon(self, task: "asyncio.Task[Any]") -> Callable[[], None]:
         """What to call when the client goes away while `task` works on this request."""

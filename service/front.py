@@ -17,7 +17,7 @@ from service.errors import (
     RefusedError,
     UnknownModelError,
 )
-from service.exchange import Exchange, timeout
+from service.exchange import Exchange, Preparing, timeout
 from service.seam import Answer, Core, ModelInfo, Refusal
 from service.settings import Limits
 
@@ -75,6 +75,8 @@ class Front:
                 f"{error}; if it went out with curl -d, use --data-binary: -d drops bytes"
             ) from error
         exchange.stages["decode"] = prepared.decode
+        if exchange.trace is not None:
+            exchange.preparing = Preparing(started=prepared.started)
         return prepared
 
     async def ask(self, model: ModelInfo, pixels: Pixels, deadline: float) -> Answer:

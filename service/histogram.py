@@ -4,6 +4,7 @@ The Prometheus client's own takes a lock and walks through the buckets. Here one
 is asked, the event loop's, so that neither is needed.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -11,6 +12,7 @@ from itertools import accumulate
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
 
@@ -47,17 +49,31 @@ class Histogram(Collector):
         series.counts[bisect_left(self._bounds, amount)] += 1
         series.sum += amount
 
+    def exemplify(self, amount: float, trace: tuple[str, str], *labels: str) -> None:
+        """What was observed last of that series is an example: these are its trace and its span.
+        The latest of each bucket is kept."""
+        series = self._series.get(labels)
+        bucket = bisect_left(self._bounds, amount)
+        if series is not None and series.counts[bucket]:
+            told = {"trace_id": trace[0], "span_id": trace[1]}
+            series.exemplars[bucket] = Exemplar(told, amount, time.time())
+
     def collect(self) -> Iterable[HistogramMetricFamily]:
         family = HistogramMetricFamily(self._name, self._documentation, labels=self._labels)
         for labels, series in self._series.items():
-            buckets = list(zip(self._told, accumulate(series.counts), strict=True))
+            buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+            for index, count in enumerate(accumulate(series.counts)):
+                example = series.exemplars.get(index)
+                bound = self._told[index]
+                buckets.append((bound, count, example) if example else (bound, count))
             family.add_metric(labels, buckets, series.sum)
         return (family,)
 
 
 class _Series:
-    __slots__ = ("counts", "sum")
+    __slots__ = ("counts", "exemplars", "sum")
 
     def __init__(self, buckets: int) -> None:
         self.counts = [0] * buckets  # the last one: above every bound
         self.sum = 0.0
+        self.exemplars: dict[int, Exemplar] = {}

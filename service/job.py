@@ -23,6 +23,7 @@ class Job:
     __slots__ = (
         "_first_started",
         "_gathering",
+        "_largest",
         "_last_finished",
         "_logits",
         "_undelivered",
@@ -44,6 +45,7 @@ class Job:
         self._first_started = 0.0
         self._gathering = 0.0
         self._last_finished = 0.0
+        self._largest = 0
         self._undelivered = self.images
         self._logits: Logits | None = None
 
@@ -66,7 +68,11 @@ class Job:
         """Take in one piece's logits; the last one closes the job."""
         started, finished, gathering = batch.started, batch.finished, batch.started - batch.taken
         if piece.images == self.images:
-            self.end(Answer(logits, started - self.arrived, finished - started, gathering))
+            queue = started - self.arrived
+            answer = Answer(
+                logits, queue, finished - started, gathering, self.arrived, batch.images
+            )
+            self.end(answer)
             return
         if self._logits is None:
             self._logits = np.empty((self.images, logits.shape[1]), np.float32)
@@ -74,11 +80,14 @@ class Job:
             self._first_started, self._gathering = started, gathering
         self._last_finished = max(finished, self._last_finished)
         self._logits[piece.start : piece.start + piece.images] = logits
+        self._largest = max(self._largest, batch.images)
         self._undelivered -= piece.images
         if self._undelivered == 0:
             queue = self._first_started - self.arrived
             computing = self._last_finished - self._first_started
-            self.end(Answer(self._logits, queue, computing, self._gathering))
+            self.end(
+                Answer(self._logits, queue, computing, self._gathering, self.arrived, self._largest)
+            )
 
     def end(self, outcome: Answer | Refusal) -> None:
         """Give the outcome to whoever still waits for one."""

@@ -8,8 +8,9 @@ request to the last of the answer's body handed to the socket, so it is more tha
 Labels come from what is loaded, never from a request: an unknown model counts as `unknown`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
@@ -21,6 +22,9 @@ from service.gpu_metrics import GpuCollector
 from service.histogram import Histogram
 from service.seam import ModelInfo
 from service.watched import Value, Watched
+
+if TYPE_CHECKING:
+    from service.exchange import Result
 
 STAGES = ("receive", "decode", "resize", "queue", "inference", "respond")
 OUTCOMES = ("ok", "invalid", "rejected", "expired", "cancelled", "error")
@@ -148,6 +152,13 @@ class Metrics:
             registry=registry,
         )
         self._lag.declare()
+        self._traces = Watched(
+            CounterMetricFamily,
+            "stride_traces",
+            "Traced requests, by what became of their traces.",
+            ("outcome",),
+            registry=registry,
+        )
         ProcessCollector(registry=registry)
         self._gpus = GpuCollector(registry)
 
@@ -198,6 +209,18 @@ class Metrics:
     def gpus(self, readings: Sequence[GpuReading]) -> None:
         """What the next answer tells of them."""
         self._gpus.readings = readings
+
+    def watch_traces(self, outcomes: Mapping[str, int]) -> None:
+        """From now on what becomes of traces is told."""
+        for outcome in outcomes:
+            self._traces.watch(partial(outcomes.__getitem__, outcome), outcome)
+
+    def exemplify(self, result: "Result", protocol: str, trace: tuple[str, str]) -> None:
+        """The request that was counted last is an example of where it was counted."""
+        model = result.model
+        self._request.exemplify(result.seconds, trace, model, protocol, result.outcome)
+        for stage, seconds in result.stages.items():
+            self._stage.exemplify(seconds, trace, model, stage)
 
     def loop_lag(self, seconds: float) -> None:
         self._lag.observe(seconds)

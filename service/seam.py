@@ -31,12 +31,15 @@ class Priority(IntEnum):
 @dataclass(frozen=True)
 class Answer:
     """Logits (N, classes) float32; seconds spent waiting in the queue and in the engine, and how
-    many of the first were spent on putting the batch together."""
+    many of the first were spent on putting the batch together; when the request reached the queue,
+    and how many images the engine had at once, the most where it had them in parts."""
 
     logits: Logits
     queue: float
     inference: float
     gathering: float = 0.0
+    arrived: float = 0.0
+    batch: int = 0
 
 
 @dataclass(frozen=True)

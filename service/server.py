@@ -32,6 +32,7 @@ from service.protocol import bounded
 from service.loop_lag import LoopLag
 from service.repository import Repository
 from service.settings import Limits, Settings
+from service.tracing import tracing_of
 from service.watch import reload_on_hangup, watch
 
 log = logging.getLogger("stride.serve")
@@ -43,6 +44,8 @@ QUIET = 0.5
 """Seconds without a request after which nobody is expected any more."""
 PATIENCE = 5.0
 """Seconds to wait for that at the most."""
+FLUSH = 5.0
+"""Seconds that traces may take to be sent at the end, within the grace."""
 
 LAST = 1.0
 """Seconds that engines have at least to end their calls, once everybody has gone."""
@@ -118,8 +121,9 @@ async def _serve(
     front = create_front(
         core, limits, settings.decode_threads, exact_decoding=settings.exact_decoding
     )
+    tracing = tracing_of(settings.tracing, metrics, core)
     config = uvicorn.Config(
-        create_app(front, metrics, keys, admin),
+        create_app(front, metrics, keys, admin, tracing),
         loop="uvloop",
         http=bounded(allow_connections(limits.connections)),
         ws="none",
@@ -141,24 +145,30 @@ async def _serve(
     watching = None
     if settings.repository_poll is not None:
         watching = asyncio.create_task(watch(core, repository, settings.repository_poll))
+    metrics.watch_decoding(front.decoder.forecast)
+    metrics.watch_connections(lambda: len(server.server_state.connections))
+    lag = LoopLag(metrics.loop_lag)
     await server.serve(sockets=[listener])
+    lag.close()
+    flushing = None
+    if tracing is not None:  # nothing is traced any more
+        flushing = asyncio.create_task(asyncio.to_thread(tracing.close, min(server.left, FLUSH)))
     if watching is not None:
         watching.cancel()
     front.decoder.close()
     core.announce_drain()
     await _end_loading(loading, server.left)
-    if not await core.drain(server.left):
+    drained = await core.drain(server.left)
+    if flushing is not None:
+        await flushing
+    if not drained:
         _leave()
     log.info("stopped requests=%d", sum(s.success for s in core.statistics().values()))
 
 
 async def _end_loading(loading: "asyncio.Task[None]", seconds: float) -> None:
     try:
-    metrics.watch_decoding(front.decoder.forecast)
-    metrics.watch_connections(lambda: len(server.server_state.connections))
-    lag = LoopLag(metrics.loop_lag)
         async with asyncio.timeout(seconds):
-    lag.close()
             await loading
     except TimeoutError:
         log.error("a model was still being opened")
@@ -213,7 +223,8 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         for listener in sockets or ():
             host, port = listener.getsockname()[:2]
-            log.info("listening url=http://%s:%d", f"[{host}]" if ":" in host else host, port)
+            named = f"[{host}]" if ":" in host else host
+            log.info("listening url=%s", f"http://{named}:{port}")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  uvicorn's
         self._loop.call_soon_threadsafe(self._on_signal, signal.Signals(sig).name)

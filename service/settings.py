@@ -60,6 +60,15 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class TraceSettings:
+    """Where traces are sent, an OTLP endpoint with its path, and of how many requests that come
+    without a trace of their own, from 0 to 1."""
+
+    endpoint: str
+    ratio: float = 1.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything a service is started with."""
 
@@ -77,4 +86,5 @@ class Settings:
     model_control: bool = False
     """Whether models can be loaded and unloaded over HTTP, by who has the admin token."""
     admin_token_file: Path | None = None
+    tracing: TraceSettings | None = None
     limits: Limits = field(default_factory=Limits)

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from inference.engine import Pixels
 from measuring.errors import InputError
 from service.errors import BadRequestError, CodingError, DeadlineError, RefusedError
-from service.exchange import Ending, Exchange, exchange_of, outcome_of
+from service.exchange import Ending, Exchange, Preparing, exchange_of, outcome_of
 from service.front import Front, error_of
 from service.seam import Answer, ModelInfo
 from service.v2.addressing import named_model
@@ -85,7 +85,10 @@ async def _answer(front: Front, asked: InferRequest, call: Call) -> InferAnswer:
         "inference": outcome.inference,
         "respond": time.perf_counter() - started,
     }
-    call.exchange.endings.append(Ending(call.model.id, "ok", stages))
+    ending = Ending(call.model.id, "ok", stages)
+    if call.exchange.trace is not None:
+        ending.arrived, ending.batch, ending.responding = outcome.arrived, outcome.batch, started
+    call.exchange.endings.append(ending)
     return answer
 
 
@@ -101,6 +104,9 @@ async def _decoded(front: Front, asked: InferRequest, call: Call, deadline: floa
         raise DeadlineError("the deadline passed while the images were decoded") from error
     call.exchange.stages["decode"] = prepared.decode
     call.exchange.stages["resize"] = prepared.resize
+    if call.exchange.trace is not None:
+        images = len(asked.images)
+        call.exchange.preparing = Preparing(images, prepared.started, prepared.ended)
     return prepared.pixels
 
 

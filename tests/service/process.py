@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.service.client import Client
 
 STRIDE = str(Path(sys.executable).with_name("stride"))
-_LISTENING = re.compile(r"listening url=(\S+)")
+_LISTENING = re.compile(r"listening url=([^\s\"]+)")
 
 
 class ServiceProcess:

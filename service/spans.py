@@ -1,0 +1,132 @@
+"""Finished requests as OpenTelemetry's spans, sent to a collector from a thread of its own."""
+
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+from importlib.metadata import version
+from os import urandom
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+
+from service.give_way import give_way
+from service.tracing import Finished, Step, steps
+
+log = logging.getLogger("stride.trace")
+
+QUEUE = 2048
+"""Requests that may wait to be sent; what comes when so many do is dropped."""
+BATCH = 64
+"""Requests that are sent at once, with some seven spans each."""
+PERIOD = 1.0
+"""Seconds that a request waits for others at the most."""
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+_NANOSECONDS = 1_000_000_000
+
+
+class Exporter:
+    """A bounded queue, and the thread that empties it. `outcomes` counts requests by what became
+    of their traces: `exported`, `failed` (the collector did not take them) or `dropped` (they came
+    faster than they could be sent)."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.outcomes: Counter[str] = Counter(exported=0, failed=0, dropped=0)
+        self._exporter = OTLPSpanExporter(endpoint)
+        release = version("stride")
+        self._resource = Resource.create({"service.name": "stride", "service.version": release})
+        self._scope = InstrumentationScope("stride", release)
+        self._waiting: deque[Finished] = deque()
+        self._bell = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="traces", daemon=True)
+        self._thread.start()
+
+    def put(self, finished: Finished) -> None:
+        if len(self._waiting) >= QUEUE:
+            self.outcomes["dropped"] += 1
+            return
+        self._waiting.append(finished)
+        if len(self._waiting) == BATCH:
+            self._bell.set()
+
+    def close(self, seconds: float) -> None:
+        """Send what waits, for so long at the most; what is left then is dropped."""
+        self._over.set()
+        self._bell.set()
+        self._thread.join(seconds)
+        left = len(self._waiting)
+        self._waiting.clear()
+        self.outcomes["dropped"] += left
+        threading.Thread(target=self._exporter.shutdown, daemon=True).start()
+        log.info(
+            "traces ended exported=%d failed=%d dropped=%d",
+            *(self.outcomes[outcome] for outcome in ("exported", "failed", "dropped")),
+        )
+
+    def _work(self) -> None:
+        give_way()
+        while not self._over.is_set():
+            self._bell.wait(PERIOD)
+            self._bell.clear()
+            while self._waiting:
+                self._send()
+
+    def _send(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        try:
+            spans = [span for one in batch for span in self._spans(one)]
+            sent = self._exporter.export(spans) is SpanExportResult.SUCCESS
+        except Exception:
+            log.exception("traces not sent requests=%d", len(batch))
+            sent = False
+        self.outcomes["exported" if sent else "failed"] += len(batch)
+
+    def _spans(self, one: Finished) -> Sequence[ReadableSpan]:
+        """The request's own span, then one for each of its stages."""
+        state = TraceState.from_header([one.trace.state]) if one.trace.state else None
+        own = _context(one.trace.trace_id, one.trace.span_id, state)
+        parent = None
+        if one.trace.parent is not None:
+            parent = _context(one.trace.trace_id, one.trace.parent, state, remote=True)
+        request = ReadableSpan(
+            f"{one.method} {one.trace.route}",
+            context=own,
+            parent=parent,
+            resource=self._resource,
+            attributes=one.attributes,
+            kind=SpanKind.SERVER,
+            status=Status(StatusCode.ERROR if one.failed else StatusCode.UNSET),
+            start_time=_clock(one, one.exchange.started),
+            end_time=one.clock,
+            instrumentation_scope=self._scope,
+        )
+        return [request, *(self._child(one, own, s) for s in steps(one.exchange, one.runtimes))]
+
+    def _child(self, one: Finished, parent: SpanContext, step: Step) -> ReadableSpan:
+        span_id = int.from_bytes(urandom(8)) or 1
+        return ReadableSpan(
+            step.name,
+            context=_context(one.trace.trace_id, span_id, parent.trace_state),
+            parent=parent,
+            resource=self._resource,
+            attributes=step.attributes,
+            start_time=_clock(one, step.started),
+            end_time=_clock(one, step.started + step.seconds),
+            instrumentation_scope=self._scope,
+        )
+
+
+def _context(
+    trace_id: int, span_id: int, state: TraceState | None, *, remote: bool = False
+) -> SpanContext:
+    return SpanContext(trace_id, span_id, remote, _SAMPLED, state)
+
+
+def _clock(one: Finished, moment: float) -> int:
+    """Nanoseconds since 1970 at a reading of `time.perf_counter`."""
+    return one.clock - round((one.ended - moment) * _NANOSECONDS)
