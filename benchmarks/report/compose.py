@@ -10,6 +10,7 @@ from benchmarks.recommend_requirements import Requirements
 from benchmarks.report.borrowed import CLAIMS, borrowed
 from benchmarks.report.card import card, machine_name
 from benchmarks.report.curves import curves
+from benchmarks.report.load_tests import GOODPUT, LOAD, load_tests
 from benchmarks.report.page import Page
 from benchmarks.report.pareto import pareto
 from benchmarks.report.regressions import Regressions, compare_runs, regressions
@@ -21,7 +22,9 @@ from benchmarks.report.waterfall import Waterfalls, waterfall
 from measuring.errors import MissingError
 from measuring.machine import Machine
 
-KINDS = frozenset({"fit", "loadgen", "stage", "serving", "layer", "peak", "operator"})
+KINDS = frozenset(
+    {"fit", "loadgen", "stage", "serving", LOAD, GOODPUT, "layer", "peak", "operator"}
+)
 """Of the records that a page shows, beside those of `stride bench` and of the claims."""
 
 
@@ -107,6 +110,9 @@ def _sections(
     sections = [pareto(found), curves(bench.records, fits)]
     if (scenarios := loadgen(results.records("loadgen", machine))) is not None:
         sections.append(scenarios)
+    driven = load_tests(results.records(LOAD, machine), results.records(GOODPUT, machine))
+    if driven is not None:
+        sections.append(driven)
     sections += [
         waterfall(stages),
         served(results.records("serving", machine)),

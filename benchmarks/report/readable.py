@@ -57,6 +57,13 @@ _NEEDED: Mapping[str, Mapping[str, Check]] = {
     "fit": {**_WAY, "t0": _not_negative, "per_image": _not_negative, "residual": _not_negative},
     "stage": {"model": _text, "stage": _text},
     "serving": {"requests": _not_negative, "seconds": _positive},
+    "load": {
+        "model": _text, "load": _text, "batch": _whole, "images_per_second": _not_negative,
+        "error_share": _share,
+    },
+    "goodput": {
+        "model": _text, "batch": _whole, "rate": _positive, "images_per_second": _positive,
+    },
     "layer": {
         **_OPERATION, "network": _text, "kind": _text, "operation": _text, "shape": _text,
         "count": _whole, "batch": _whole,
@@ -90,6 +97,11 @@ _POSSIBLE: Mapping[str, Mapping[str, Check]] = {
         "vram": _not_negative, "cold_start": _not_negative, "energy_per_image": _not_negative,
     },
     "loadgen": {"value": _number},
+    "load": {
+        "ci_low": _not_negative, "ci_high": _not_negative, "rate": _positive,
+        "server_cpu_per_image": _not_negative, "server_memory": _not_negative,
+    },
+    "goodput": {"broken_rate": _positive},
     "operator": {
         "published gpu_fps": _positive, "published cpu_ms": _positive,
         "published arm_ms": _positive, "published gpu_batches": _positive,
