@@ -49,7 +49,7 @@ class Card {
   #about = element("p", { class: "about" });
   #state = element("p", { class: "card-state" });
   #time = element("p", { class: "time" });
-  #answers = element("ol", { class: "predictions" });
+  #answers = element("ol", { class: "predictions", role: "list" });
   #include = element("input", { type: "checkbox" });
   #choice;
 

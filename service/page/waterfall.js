@@ -40,7 +40,7 @@ function caption(models, times, { browser, service }) {
       ? " The photo is received and decoded once for all models, which then answer one after the other."
       : "";
   const inside = service === null ? "" : `, ${milliseconds(service)} of them in the service`;
-  const waiting = " What is in no stage is waiting for a free thread.";
+  const waiting = " What is in no stage is waiting for a thread or the event loop.";
   return `${what}${shared} The whole took ${milliseconds(browser)} as this browser saw it${inside}.${waiting}`;
 }
 
