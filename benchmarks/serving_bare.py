@@ -17,7 +17,7 @@ from benchmarks.serving_load import Post
 from benchmarks.serving_processes import Server
 from benchmarks.serving_ways import INSTANCES, RAW, Bodies, Drive, bodies, driven, limit, python
 from benchmarks.serving_ways import served as ours
-from measuring.record import Measurement, append_measurements
+from measuring.record import append_measurements
 
 NAME = "serving bare"
 BARE = "barest service"
@@ -45,7 +45,6 @@ FULL, QUICK = Plan(7, 3.0), Plan(2, 1.0)
 )  # fmt: skip
 def main(networks: tuple[str, ...], quick: bool, repository: Path, output: Path) -> None:
     """Drive NETWORKS in the three ways."""
-    found: list[Measurement] = []
     for network in networks or NETWORKS:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -55,8 +54,8 @@ def main(networks: tuple[str, ...], quick: bool, repository: Path, output: Path)
                 BARE: bare(stack, artifact, pictures),
                 SERVED: ours(stack, artifact, "onnxruntime", pictures),
             }
-            found += measure(NAME, network, drives, CELLS, QUICK if quick else FULL)
-    append_measurements(output, found)
+            found = list(measure(NAME, network, drives, CELLS, QUICK if quick else FULL))
+        append_measurements(output, found)
 
 
 def bare(stack: ExitStack, artifact: Path, pictures: Bodies) -> Drive:
