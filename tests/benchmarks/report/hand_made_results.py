@@ -8,11 +8,13 @@ from benchmarks.recommend_requirements import Requirements
 from benchmarks.report.compose import Asked, Report, compose
 from benchmarks.report.results import read_results
 from benchmarks.report.waterfall import around, waterfalls
+from loadtest.records import load_record
 from measuring.fit import fit_batch_cost
 from measuring.latencies import latencies
 from measuring.record import Measurement, Scalar, write_measurements
 from tests.benchmarks.hand_made import MACHINE, STARTED, steady, sweep
 from tests.benchmarks.hand_made import invalid as stamped
+from tests.loadtest.made_points import MODEL, RUN, point
 
 NETWORKS = {"shufflenet_v2_x1_0": (0.002, 0.69), "mobilenet_v2": (0.004, 0.72)}
 SIZES = (1, 4)
@@ -124,6 +126,16 @@ def serving() -> list[Measurement]:
     ]
 
 
+def load_tests(model: str = "shufflenet_v2_x1_0-onnx-int8") -> list[Measurement]:
+    """Two batch sizes under the same load, as `stride loadtest` writes them, the second with a
+    broken SLO."""
+    made = [
+        point(model=replace(MODEL, id=model), batch=batch, slo=slo)
+        for batch, slo in ((1, "p99=1s"), (8, "p99=1ms"))
+    ]
+    return [record for it in made if (record := load_record(it, RUN)) is not None]
+
+
 def write_results(directory: Path, *, name: str | None = None) -> None:
     """A newest run, an earlier and faster one, and everything else that a page may show; `name`:
     one more network, whatever it is called."""
@@ -134,6 +146,8 @@ def write_results(directory: Path, *, name: str | None = None) -> None:
     write_measurements(directory / "bench" / "a.jsonl", bench_run(networks=networks))
     write_measurements(directory / "bench" / "b.jsonl", earlier)
     write_measurements(directory / "service.jsonl", [*stages(), loadgen(), *serving()])
+    tested = load_tests() if name is None else load_tests(name)
+    write_measurements(directory / "loadtest" / "a.jsonl", tested)
 
 
 def make_report(

@@ -16,7 +16,6 @@ from loadtest.search import Effort
 from loadtest.slo import parse
 from measuring.record import Measurement, write_measurements
 from tests.benchmarks.hand_made import MACHINE, STARTED
-from tests.benchmarks.report.hand_made_results import HOSTILE, make_report, write_results
 from tests.loadtest.made_points import FLOOR, MODEL, RUN, point
 
 
@@ -87,19 +86,6 @@ def test_throughput_by_batch_size_and_latency_by_rate_are_drawn(points: list[Mea
         "Median latency by the rate that requests came at; empty: INVALID.",
     ]
     assert all("floor-onnx-fp32" in section.figures[0].svg for _ in captions)
-
-
-def test_report_has_them_where_they_lie_in_its_folder(tmp_path: Path) -> None:
-    write_results(tmp_path)
-    hostile = replace(MODEL, id=HOSTILE)
-    made = [record(model=hostile, batch=batch) for batch in (1, 8)]
-    write_measurements(tmp_path / "loadtest" / "run.jsonl", made)
-
-    page = make_report(tmp_path).page
-
-    (section,) = (it for it in page.sections if it.anchor == "load-tests")
-    assert {row[0] for row in section.tables[0].rows} == {HOSTILE}
-    assert HOSTILE not in section.figures[0].svg
 
 
 def test_damaged_record_is_left_out_and_named(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from tests.benchmarks.report.hand_made_results import HOSTILE, make_report, writ
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 SECTIONS = (
-    *("options", "batch-sizes", "loadgen", "request", "serving", "roofline", "operators"),
-    *("claims", "regressions", "machine", "caveats", "reproduce"),
+    *("options", "batch-sizes", "loadgen", "load-tests", "request", "serving", "roofline"),
+    *("operators", "claims", "regressions", "machine", "caveats", "reproduce"),
 )
 
 
