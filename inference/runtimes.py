@@ -56,6 +56,12 @@ RUNTIMES: dict[str, Runtime] = {
         devices=("cuda",),
         listed_as="torch",
     ),
+    "torch-fused": Runtime(
+        "inference.torch_fused_engine",
+        'pip install "stride[export]"',
+        devices=("cuda",),
+        listed_as="torch",
+    ),
     "tensorrt": Runtime(
         "inference.tensorrt_engine", 'pip install "stride[gpu]"', devices=("cuda",)
     ),

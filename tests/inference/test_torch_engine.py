@@ -111,7 +111,7 @@ def test_torch_float32_takes_no_short_cuts(tmp_path: Path, network: nn.Module) -
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU here")
-@pytest.mark.parametrize("runtime", ["torch", "torch-compiled", "torch-cudagraph"])
+@pytest.mark.parametrize("runtime", ["torch", "torch-compiled", "torch-cudagraph", "torch-fused"])
 def test_torch_without_a_gpu_says_what_is_missing(
     tmp_path: Path, network: nn.Module, runtime: str
 ) -> None:
