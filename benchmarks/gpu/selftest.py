@@ -26,6 +26,7 @@ NAME = "gpu-selftest"
 ROOT = Path(__file__).parent.parent.parent
 TESTED = (
     "tests/gpu",
+    "tests/models/fused",
     "tests/inference/test_torch_engine.py",
     "tests/inference/test_onnxruntime_engine.py",
     "tests/measuring/test_gpu.py",
@@ -41,7 +42,7 @@ def steps(context: Context) -> list[Step]:
             "selftest",
             f"{network} {precision} {runtime}",
             partial(_replay, network, precision, runtime),
-            gpu=runtime == "torch-cudagraph",
+            gpu=runtime in ("torch-cudagraph", "torch-fused"),
         )
         for precision in scale.precisions
         for network in scale.networks
@@ -55,7 +56,8 @@ def _runtimes(network: str, precision: str, context: Context) -> tuple[str, ...]
     """Compiling takes long: once is enough to see that it is right."""
     scale = context.scale
     once = bool(scale.compiled) and (network, precision) == (scale.networks[-1], COMPILED)
-    return ("torch", "torch-cudagraph", *(("torch-compiled",) if once else ()))
+    kernels = ("torch-fused",) if precision in ("fp16", "bf16") else ()
+    return ("torch", "torch-cudagraph", *kernels, *(("torch-compiled",) if once else ()))
 
 
 def _pytest(context: Context) -> Iterator[list[Measurement]]:
