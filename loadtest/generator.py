@@ -7,17 +7,18 @@ import selectors
 import socket
 import time
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from loadtest.answers import WrongAnswerError, read_answer, require_same
+from loadtest.answers import WrongAnswerError
 from loadtest.connection import Address, Connection, State
-from loadtest.prepared import HEADER_LENGTH, Prepared
 from loadtest.server_timing import stages
 from loadtest.tally import Tally
-from loadtest.traffic import Traffic
+from loadtest.traffic import Due, Traffic
 from measuring.errors import MissingError
 
-_LENGTH, _TIMING = HEADER_LENGTH.encode(), b"server-timing"
+_TIMING = b"server-timing"
 _LONGEST_WAIT = 0.25
 """Seconds after which time-outs are looked for at the latest."""
 _STALE = 1.0
@@ -26,31 +27,54 @@ request was written to it; that request is sent once more."""
 _BUFFER = 1 << 18
 
 
+class Questions(Protocol):
+    """What is asked, and what is a right answer to it."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for an answer."""
+        ...
+
+    @property
+    def messages(self) -> Sequence[bytes]:
+        """Whole HTTP requests."""
+        ...
+
+    def check(self, number: int, status: int, headers: Mapping[bytes, bytes], data: bytes) -> None:
+        """Raises WrongAnswerError unless it is a right answer to the message of this number;
+        `headers`: those that `loadtest.connection` keeps."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One on its way; `number` of its body; `sent` is NaN while its connection opens."""
 
     number: int
-    due: float
+    due: Due
     sent: float
     again: bool = False
 
 
 class Generator:
-    """Drives a prepared target with at most `connections` at once, of which `first` are opened
+    """Asks the questions of a load with at most `connections` at once, of which `first` are opened
     at once. Raises MissingError where nobody listens."""
 
-    def __init__(self, prepared: Prepared, *, connections: int, first: int) -> None:
-        self._prepared, self._most = prepared, connections
+    def __init__(self, questions: Questions, *, connections: int, first: int) -> None:
+        self._questions, self._most = questions, connections
         self._traffic: Traffic
         self._tally: Tally
         self._selector = selectors.DefaultSelector()
-        self._address = find_address(*prepared.target.address)
+        self._address = find_address(*questions.address)
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._under_way: OrderedDict[Connection, float] = OrderedDict()
         self._buffer = memoryview(bytearray(_BUFFER))
-        self._sent = 0
         self._running = False
         self._open_first(first)
 
@@ -104,33 +128,31 @@ class Generator:
         self._give_up()
 
     def _send_due(self) -> None:
-        while (due := self._traffic.next_due()) <= time.perf_counter():
-            self._traffic.take()
-            request = Request(self._sent % len(self._prepared.messages), due, math.nan)
+        while self._traffic.next_due() <= time.perf_counter():
+            due = self._traffic.take()
+            request = Request(due.number % len(self._questions.messages), due, math.nan)
             if self._idle:
                 self._send(self._idle.pop(), request)
             elif len(self._open) < self._most:
                 self._send_on_new(request)
             else:
-                self._tally.drop(due)
+                self._tally.drop(due.moment)
                 self._traffic.answered(due, time.perf_counter(), ok=False)
-                continue
-            self._sent += 1
 
     def _send(self, connection: Connection, request: Request) -> None:
         now = time.perf_counter()
         if not request.again:
-            self._tally.send(request.due, now)
+            self._tally.send(request.due.moment, now)
             request = replace(request, sent=now)
         connection.job = request
-        self._under_way[connection] = now + self._prepared.target.timeout
-        connection.send(self._prepared.messages[request.number])
+        self._under_way[connection] = now + self._questions.timeout
+        connection.send(self._questions.messages[request.number])
 
     def _send_on_new(self, request: Request) -> None:
         connection = self._connect()
         connection.job = request
         self._tally.opened += self._running
-        self._under_way[connection] = time.perf_counter() + self._prepared.target.timeout
+        self._under_way[connection] = time.perf_counter() + self._questions.timeout
 
     def _give_up(self) -> None:
         """What was not answered in time."""
@@ -140,7 +162,7 @@ class Generator:
             if until > now:
                 return
             connection.close()
-            seconds = self._prepared.target.timeout
+            seconds = self._questions.timeout
             self.broken(connection, "timeout", f"no answer within {seconds:g} s")
 
     # connections
@@ -149,12 +171,12 @@ class Generator:
         """Raises MissingError where nobody listens."""
         for _ in range(count):
             self._connect()
-        until = time.perf_counter() + self._prepared.target.timeout
+        until = time.perf_counter() + self._questions.timeout
         while len(self._idle) < len(self._open) and time.perf_counter() < until:
             for key, events in self._selector.select(_LONGEST_WAIT):
                 key.data.handle(events, self._buffer)
         if not self._idle:
-            host, port = self._prepared.target.address
+            host, port = self._questions.address
             raise MissingError(f"nobody listens at {host}:{port}; is the service running there?")
 
     def _connect(self) -> Connection:
@@ -181,13 +203,15 @@ class Generator:
         if request is None:
             return
         try:
-            self._check(connection, request.number)
+            self._questions.check(
+                request.number, connection.status, connection.headers, connection.data
+            )
         except WrongAnswerError as error:
-            self._tally.wrong(request.due, error.kind, str(error))
+            self._tally.wrong(request.due.moment, error.kind, str(error))
             self._traffic.answered(request.due, time.perf_counter(), ok=False)
         else:
             told = connection.headers.get(_TIMING)
-            self._tally.right(request.due, request.sent, now, stages(told) if told else {})
+            self._tally.right(request.due.moment, request.sent, now, stages(told) if told else {})
             self._traffic.answered(request.due, time.perf_counter(), ok=True)
 
     def broken(self, connection: Connection, kind: str, message: str) -> None:
@@ -200,14 +224,14 @@ class Generator:
             return
         now = time.perf_counter()
         if math.isnan(request.sent):
-            self._tally.send(request.due, now)
+            self._tally.send(request.due.moment, now)
         else:
             self._tally.lost += kind != "timeout"
             stale = request.sent - connection.idle_since > _STALE
             if kind == "reset" and connection.silent and stale and not request.again:
                 self._send_on_new(replace(request, again=True))
                 return
-        self._tally.wrong(request.due, kind, message)
+        self._tally.wrong(request.due.moment, kind, message)
         self._traffic.answered(request.due, now, ok=False)
 
     def _taken(self, connection: Connection) -> Request | None:
@@ -219,22 +243,6 @@ class Generator:
         connection.idle_since = time.perf_counter()
         self._idle.append(connection)
 
-    def _check(self, connection: Connection, number: int) -> None:
-        """Raises WrongAnswerError unless it is the right answer."""
-        prepared, data = self._prepared, connection.data
-        if connection.status != 200:
-            raise WrongAnswerError(
-                f"status {connection.status}", data[:500].decode("utf-8", "replace")
-            )
-        right = prepared.references[number]
-        if data == right.data:
-            return
-        length = connection.headers.get(_LENGTH, b"")
-        answer = read_answer(
-            prepared.target, prepared.model, data, int(length) if length.isdigit() else None
-        )
-        require_same(answer, right)
-
 
 def find_address(host: str, port: int) -> Address:
     """The first that the name stands for. Raises MissingError for a name that stands for none."""
@@ -243,9 +251,3 @@ def find_address(host: str, port: int) -> Address:
     except OSError as error:
         raise MissingError(f"{host!r} cannot be found: {error}; check --url") from error
     return family, place
-
-
-def first_connections(prepared: Prepared, rate: float, most: int) -> int:
-    """How many to open before an open load of this rate: three times as many as are busy on
-    average while the service answers as at first, and a few."""
-    return min(most, 4 + math.ceil(3.0 * rate * prepared.seconds), 256)

@@ -1,7 +1,8 @@
 """A target made ready: the bytes of its requests, and what right answers to them are."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
@@ -27,6 +28,32 @@ class Prepared:
     references: tuple[Answer, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.target.address
+
+    @property
+    def timeout(self) -> float:
+        return self.target.timeout
+
+    def check(self, number: int, status: int, headers: Mapping[bytes, bytes], data: bytes) -> None:
+        """Raises WrongAnswerError unless it is a right answer to the message of this number."""
+        if status != 200:
+            raise WrongAnswerError(f"status {status}", data[:500].decode("utf-8", "replace"))
+        right = self.references[number]
+        if data == right.data:
+            return
+        length = headers.get(HEADER_LENGTH.encode(), b"")
+        answer = read_answer(
+            self.target, self.model, data, int(length) if length.isdigit() else None
+        )
+        require_same(answer, right)
+
+    def connections(self, rate: float, most: int) -> int:
+        """How many to open before an open load of this rate: three times as many as are busy on
+        average while the service answers as at first, and a few."""
+        return min(most, 4 + math.ceil(3.0 * rate * self.seconds), 256)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 
 from loadtest.arrivals import moments
-from loadtest.generator import Generator, first_connections
+from loadtest.generator import Generator
 from loadtest.load import Closed, Load
 from loadtest.prepared import Prepared
 from loadtest.tally import Tally, added
@@ -48,12 +48,12 @@ def drive(prepared: Prepared, load: Load) -> Tally:
             theirs.close()
             workers.append((process, ours))
         for _, pipe in workers:
-            _receive(pipe, _LONGEST_START)
+            receive(pipe, _LONGEST_START)
         start = time.perf_counter() + _LEAD
         for _, pipe in workers:
             pipe.send(start)
         longest = _LEAD + load.warm_up + load.seconds + prepared.target.timeout + _OVERTIME
-        return added([_tally(_receive(pipe, longest)) for _, pipe in workers])
+        return added([_tally(receive(pipe, longest)) for _, pipe in workers])
     finally:
         for process, pipe in workers:
             pipe.close()  # which ends a process that is still at work
@@ -65,16 +65,14 @@ def drive(prepared: Prepared, load: Load) -> Tally:
 
 def work(pipe: Pipe, job: Job) -> None:
     """The whole life of one process: ready, begin, result."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # an interrupt at the terminal is for who started us
+    ignore_interrupts()
     if job.load.cores is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, job.load.cores)
     try:
         run = _Run(job)
         pipe.send(None)
         start = pipe.recv()
-        threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
+        threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
         pipe.send(run.go(start))
     except (EOFError, BrokenPipeError):
         return  # nobody wants to know
@@ -82,8 +80,13 @@ def work(pipe: Pipe, job: Job) -> None:
         pipe.send(error if isinstance(error, StrideError) else StrideError(repr(error)))
 
 
-def _end_with(pipe: Pipe) -> None:
-    """Nothing more comes; when the other side goes, so do we."""
+def ignore_interrupts() -> None:
+    """One at the terminal is for the process that started this one, which ends it then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def end_with(pipe: Pipe) -> None:
+    """Ends this process when the one at the other end of the pipe goes."""
     try:
         pipe.recv()
     except (EOFError, OSError):
@@ -101,7 +104,7 @@ class _Run:
             first = self._connections
         else:
             self._connections = _share(traffic.max_connections, job.part, parts)
-            first = first_connections(job.prepared, traffic.rate / parts, self._connections)
+            first = job.prepared.connections(traffic.rate / parts, self._connections)
         self._generator = Generator(job.prepared, connections=self._connections, first=first)
 
     def go(self, start: float) -> Tally:
@@ -128,7 +131,9 @@ def _share(count: int, part: int, parts: int) -> int:
     return count // parts + (part < count % parts)
 
 
-def _receive(pipe: Pipe, longest: float) -> object:
+def receive(pipe: Pipe, longest: float) -> object:
+    """What the process at the other end sends. Raises it where it is an error, StrideError where
+    none came in so many seconds."""
     try:
         if not pipe.poll(longest):
             raise StrideError(f"a process of the generator said nothing for {longest:.0f} s")

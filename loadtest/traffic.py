@@ -4,7 +4,16 @@
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Due(NamedTuple):
+    """A request that is to be sent at a `moment`: the body of this `number`, modulo how many there
+    are; `query`: by what name its sender knows it."""
+
+    moment: float
+    number: int
+    query: int = 0
 
 
 class Traffic(Protocol):
@@ -14,12 +23,12 @@ class Traffic(Protocol):
         """When the next request is due; infinite while none will be without an answer."""
         ...
 
-    def take(self) -> float:
-        """The moment that `next_due` told, which is over with that."""
+    def take(self) -> Due:
+        """The one that `next_due` told of, which is over with that."""
         ...
 
-    def answered(self, due: float, now: float, *, ok: bool) -> None:
-        """The request that was due then has come to its end, one way or another."""
+    def answered(self, due: Due, now: float, *, ok: bool) -> None:
+        """That request has come to its end, one way or another."""
         ...
 
     def over(self, now: float) -> bool:
@@ -33,17 +42,19 @@ class Crowd:
     def __init__(self, moments: Iterator[float], start: float) -> None:
         self._moments, self._start = moments, start
         self._next = math.inf
+        self._taken = 0
         self._step()
 
     def next_due(self) -> float:
         return self._next
 
-    def take(self) -> float:
-        due = self._next
+    def take(self) -> Due:
+        due = Due(self._next, self._taken)
+        self._taken += 1
         self._step()
         return due
 
-    def answered(self, due: float, now: float, *, ok: bool) -> None:
+    def answered(self, due: Due, now: float, *, ok: bool) -> None:
         """Nobody waited for it."""
 
     def over(self, now: float) -> bool:  # noqa: ARG002
@@ -66,15 +77,17 @@ class Clients:
         self._end = end
         self._due: deque[float] = deque([start] * count)
         self._paused: deque[float] = deque()
+        self._taken = 0
 
     def next_due(self) -> float:
         due = self._earlier()
         return due[0] if due else math.inf
 
-    def take(self) -> float:
-        return self._earlier().popleft()
+    def take(self) -> Due:
+        self._taken += 1
+        return Due(self._earlier().popleft(), self._taken - 1)
 
-    def answered(self, due: float, now: float, *, ok: bool) -> None:  # noqa: ARG002
+    def answered(self, due: Due, now: float, *, ok: bool) -> None:  # noqa: ARG002
         moment, line = (now, self._due) if ok else (now + PAUSE, self._paused)
         if moment < self._end:
             line.append(moment)
