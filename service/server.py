@@ -9,17 +9,16 @@ engines end.
 import asyncio
 import logging
 import os
-import resource
 import signal
 import socket
 from functools import partial
 from types import FrameType
-from typing import NoReturn
+from typing import Protocol
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 
-from measuring.errors import InputError, MissingError
 from service.admin_token import admin_token
 from service.admission import Admission
 from service.app import create_app, create_front, create_metrics
@@ -27,9 +26,11 @@ from service.core import LocalCore
 from service.key_file import read_again, read_keys
 from service.keyring import Keyring
 from service.keys import Token
+from service.leaving import LAST, leave
+from service.listening import BACKLOG, allow_connections, announce, bind
 from service.loading import Chosen
-from service.protocol import bounded
 from service.loop_lag import LoopLag
+from service.protocol import bounded
 from service.repository import Repository
 from service.settings import Limits, Settings
 from service.tracing import tracing_of
@@ -37,20 +38,12 @@ from service.watch import reload_on_hangup, watch
 
 log = logging.getLogger("stride.serve")
 
-BACKLOG = 2048
-FILES = 256
-"""Open files that are not connections."""
 QUIET = 0.5
 """Seconds without a request after which nobody is expected any more."""
 PATIENCE = 5.0
 """Seconds to wait for that at the most."""
 FLUSH = 5.0
 """Seconds that traces may take to be sent at the end, within the grace."""
-
-LAST = 1.0
-"""Seconds that engines have at least to end their calls, once everybody has gone."""
-HUNG = 1
-"""The exit code where something hung at the end."""
 
 
 def serve(settings: Settings) -> None:
@@ -69,42 +62,22 @@ def serve(settings: Settings) -> None:
         runner.run(_serve(settings, repository, chosen, listener, keys, admin))
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening address of our own: errors are ours to word, and the protocol number is set,
-    without which asyncio leaves Nagle's algorithm on."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, UnicodeError) as error:
-        raise InputError(f"--host {host!r} is no address of this machine: {error}") from error
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise MissingError(
-            f"cannot listen on {host} port {port}: {error.strerror}; "
-            "stop what listens there, or choose another with --port"
-        ) from error
-    return listener
-
-
-def allow_connections(wanted: int) -> int:
-    """How many the system lets us have open, up to `wanted`: each takes a file, and so do models,
-    which have some set aside. Raises the process's own limit as far as it may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + FILES
-    if resource.RLIM_INFINITY != soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return wanted
-    allowed = max(1, soft - FILES)
-    log.warning("files=%d allow connections=%d of %d; raise ulimit -n", soft, allowed, wanted)
-    return allowed
+def configuration(app: ASGIApp, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
+    """How uvicorn is run, with this protocol for its connections."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # nothing here asks for the client's address
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
 
 
 async def _serve(
@@ -122,20 +95,8 @@ async def _serve(
         core, limits, settings.decode_threads, exact_decoding=settings.exact_decoding
     )
     tracing = tracing_of(settings.tracing, metrics, core)
-    config = uvicorn.Config(
-        create_app(front, metrics, keys, admin, tracing),
-        loop="uvloop",
-        http=bounded(allow_connections(limits.connections)),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # nothing here asks for the client's address
-        backlog=BACKLOG,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,
-    )
+    app = create_app(front, metrics, keys, admin, tracing)
+    config = configuration(app, bounded(allow_connections(limits.connections)))
     server = DrainingServer(config, core, front.admission, limits)
     reread = []
     if keys is not None and settings.api_keys is not None:
@@ -162,7 +123,7 @@ async def _serve(
     if flushing is not None:
         await flushing
     if not drained:
-        _leave()
+        leave()
     log.info("stopped requests=%d", sum(s.success for s in core.statistics().values()))
 
 
@@ -172,15 +133,7 @@ async def _end_loading(loading: "asyncio.Task[None]", seconds: float) -> None:
             await loading
     except TimeoutError:
         log.error("a model was still being opened")
-        _leave()
-
-
-def _leave() -> NoReturn:
-    """End without the interpreter's own end, which waits for threads and takes the runtimes' memory
-    away under the calls that hang in them."""
-    log.error("stopped exit_code=%d: what hangs was left behind", HUNG)
-    logging.shutdown()
-    os._exit(HUNG)
+        leave()
 
 
 async def _load(
@@ -195,11 +148,18 @@ async def _load(
         log.info("ready models=%s", ",".join(model.id for model in core.models()))
 
 
+class Announcing(Protocol):
+    """What a server needs of its core."""
+
+    def announce_drain(self) -> None:
+        """Be unready from now on, and go on serving."""
+
+
 class DrainingServer(uvicorn.Server):
     """uvicorn, except that the first signal drains and only the second one stops at once."""
 
     def __init__(
-        self, config: uvicorn.Config, core: LocalCore, admission: Admission, limits: Limits
+        self, config: uvicorn.Config, core: Announcing, admission: Admission, limits: Limits
     ) -> None:
         super().__init__(config)
         self._core = core
@@ -222,9 +182,7 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or ():
-            host, port = listener.getsockname()[:2]
-            named = f"[{host}]" if ":" in host else host
-            log.info("listening url=%s", f"http://{named}:{port}")
+            announce(listener)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  uvicorn's
         self._loop.call_soon_threadsafe(self._on_signal, signal.Signals(sig).name)
@@ -232,10 +190,18 @@ class DrainingServer(uvicorn.Server):
     def _on_signal(self, name: str) -> None:
         if self._drain is not None:
             log.warning("second signal=%s: stopping at once", name)
-            self.should_exit = self.force_exit = True
+            self.stop()
             return
         log.info("signal=%s: draining", name)
+        self.drain()
+
+    def drain(self) -> None:
+        """Finish what is admitted, and end."""
         self._drain = asyncio.create_task(self._end())
+
+    def stop(self) -> None:
+        """End at once."""
+        self.should_exit = self.force_exit = True
 
     async def _end(self) -> None:
         self._core.announce_drain()

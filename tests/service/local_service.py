@@ -13,10 +13,10 @@ from service.app import create_app, create_front, create_metrics
 from service.core import LocalCore
 from service.decoding import Decoder
 from service.health import make_probe
+from service.listening import bind
 from service.loading import Loaded
 from service.protocol import bounded
 from service.seam import ModelInfo
-from service.server import bind
 from service.settings import Limits
 from tests.service.client import Client
 from tests.service.fakes import FakeEngine, manifest, picture

@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from measuring.errors import InputError, MissingError
-from service.server import allow_connections, bind
+from service.listening import allow_connections, bind
 
 
 def test_bind_listens_without_nagles_algorithm_in_the_way() -> None:

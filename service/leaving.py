@@ -1,0 +1,20 @@
+"""The end of a process in which something hangs."""
+
+import logging
+import os
+from typing import NoReturn
+
+log = logging.getLogger("stride.serve")
+
+LAST = 1.0
+"""Seconds that engines have at least to end their calls, once everybody has gone."""
+HUNG = 1
+"""The exit code where something hung at the end."""
+
+
+def leave() -> NoReturn:
+    """End without the interpreter's own end, which waits for threads and takes the runtimes' memory
+    away under the calls that hang in them."""
+    log.error("stopped exit_code=%d: what hangs was left behind", HUNG)
+    logging.shutdown()
+    os._exit(HUNG)
