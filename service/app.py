@@ -15,7 +15,7 @@ from measuring.errors import StrideError
 from service import status, v1
 from service.admission import Admission
 from service.body import BodyReader
-from service.decoding import Decoder
+from service.decoding import Decoder, Room
 from service.description import describe
 from service.entrance import Entrance, Inference
 from service.front import Front
@@ -78,15 +78,21 @@ def _inference(routers: Iterable[APIRouter]) -> Iterator[Inference]:
 
 
 def create_front(
-    core: Core, limits: Limits, decode_threads: int | None = None, *, exact_decoding: bool = False
+    core: Core,
+    limits: Limits,
+    decode_threads: int | None = None,
+    *,
+    exact_decoding: bool = False,
+    room: Room | None = None,
 ) -> Front:
     """The parts that routes share. To be made where the event loop runs."""
+    threads, pixels = decode_threads, limits.pixels
     return Front(
         core=core,
         limits=limits,
         admission=Admission(limits.requests),
         bodies=BodyReader(limits),
-        decoder=Decoder(threads=decode_threads, max_pixels=limits.pixels, exact=exact_decoding),
+        decoder=Decoder(threads=threads, max_pixels=pixels, exact=exact_decoding, room=room),
     )
 
 

@@ -12,7 +12,7 @@ from measuring.cores import available_cores
 from service.batcher import Batcher, QueueRules
 from service.fairness import CoreGate
 from service.job import Batch, Job
-from service.lineup import Lineup, Served
+from service.lineup import UNLOADED, Lineup, Served
 from service.loading import Chosen, Loaded
 from service.metrics import Metrics
 from service.repository import Repository
@@ -117,6 +117,11 @@ class LocalCore:
 
     async def reload(self) -> None:
         await self._switching.reload()
+
+    def leave_off(self, model: str) -> None:
+        """As if it had been unloaded: a reload leaves it alone."""
+        self._lineup.switched_off.add(model)
+        self._lineup.notes[model] = UNLOADED
 
     def announce_drain(self) -> None:
         """Be unready from now on, and go on serving."""

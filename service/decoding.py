@@ -24,6 +24,8 @@ from service.seam import Priority
 from service.workers import Workers
 
 T = TypeVar("T")
+Room = Callable[[tuple[int, ...]], Pixels]
+"""Pixels of this shape, to be written to."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,23 @@ class PreparedMany:
 class Decoder:
     """The pool; as many threads as cores, since both steps are pure computation without the
     interpreter's lock. `exact`: bit for bit what the weights were evaluated with, for more time.
+    `room`: where pixels are put, called in threads, too; None: wherever.
 
     A deadline is a reading of `time.perf_counter`. What could not be decoded by then is refused at
     once with RefusedError, and what has missed it when its turn comes ends in DeadlineError.
     """
 
-    def __init__(self, *, threads: int | None, max_pixels: int, exact: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int | None,
+        max_pixels: int,
+        exact: bool = False,
+        room: Room | None = None,
+    ) -> None:
         self._max_pixels = max_pixels
         self._exact = exact
+        self._room = room
         threads = threads or available_cores()
         self.forecast = DecodeForecast(threads)
         self._workers = Workers(threads, "decode")
@@ -95,7 +106,8 @@ class Decoder:
         Raises what `prepare` raises, for the first picture that cannot be read and saying which.
         """
         self._admit(images, deadline, priority)
-        pixels = np.empty((len(images), spec.size, spec.size, 3), np.uint8)
+        shape = (len(images), spec.size, spec.size, 3)
+        pixels = np.empty(shape, np.uint8) if self._room is None else self._room(shape)
         calls = [
             self._submit(partial(self._place, data, place, spec), data, deadline, priority)
             for data, place in zip(images, pixels, strict=True)
@@ -157,7 +169,7 @@ class Decoder:
         seconds: dict[InputSpec, float] = {}
         for spec in specs:
             started = time.perf_counter()
-            pixels[spec] = resize(spec)
+            pixels[spec] = self._kept(resize(spec))
             seconds[spec] = time.perf_counter() - started
         return Prepared(pixels, decoded, seconds, began)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.errors import RateLimitedError, UnauthorizedError
 from service.keys import Token, digest, presented, refusal
 from service.page.files import ADDRESSES
-from service.rate import Bucket, Rate
+from service.rate import Bucket, MakeBucket, Rate, Turns
 
 OPEN = ADDRESSES | {
     "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/metrics",
@@ -29,16 +29,20 @@ class ApiKey:
 class Keyring:
     """Shared by all requests; `replace` puts other keys in the place of these."""
 
-    def __init__(self, keys: Iterable[ApiKey], *tokens: Token) -> None:
-        """`tokens`: what opens everything, besides, as often as it comes."""
+    def __init__(
+        self, keys: Iterable[ApiKey], *tokens: Token, bucket: MakeBucket = Bucket.of_one
+    ) -> None:
+        """`tokens`: what opens everything, besides, as often as it comes; `bucket`: makes one for a
+        key's name and rate."""
         self._tokens = tokens
-        self._keys: tuple[tuple[ApiKey, Bucket | None], ...] = ()
+        self._bucket = bucket
+        self._keys: tuple[tuple[ApiKey, Turns | None], ...] = ()
         self.replace(keys)
 
     def replace(self, keys: Iterable[ApiKey]) -> None:
         """A key whose name and rate stay keeps what it has left of its rate."""
         buckets = {key.name: bucket for key, bucket in self._keys}
-        self._keys = tuple((key, _bucket(key.rate, buckets.get(key.name))) for key in keys)
+        self._keys = tuple((key, self._bucket_of(key, buckets.get(key.name))) for key in keys)
 
     def admit(self, headers: Mapping[bytes, bytes]) -> str:
         """The name of the request's key, one of whose turns is taken.
@@ -58,14 +62,14 @@ class Keyring:
             return tokens[0].purpose
         raise UnauthorizedError(refusal(headers, "this address"))
 
+    def _bucket_of(self, key: ApiKey, known: Turns | None) -> Turns | None:
+        if key.rate is None:
+            return None
+        same = known is not None and known.rate == key.rate
+        return known if same else self._bucket(key.name, key.rate)
 
-def _bucket(rate: Rate | None, known: Bucket | None) -> Bucket | None:
-    if rate is None:
-        return None
-    return known if known is not None and known.rate == rate else Bucket(rate)
 
-
-def _take(key: ApiKey, bucket: Bucket | None) -> str:
+def _take(key: ApiKey, bucket: Turns | None) -> str:
     if bucket is not None and (seconds := bucket.take()):
         raise RateLimitedError(
             f"the key {key.name!r} may come {bucket.rate.per_second:g} times a second, "

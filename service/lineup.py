@@ -15,6 +15,9 @@ from service.statistics import Statistics
 
 log = logging.getLogger("stride.load")
 
+UNLOADED = "unloaded"
+"""Why a model is not served that was unloaded on demand."""
+
 
 @dataclass
 class Served:

@@ -1,7 +1,9 @@
 """Token buckets: so many requests a second on average, and so many at once."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,19 @@ class Rate:
     burst: int
 
 
+class Turns(Protocol):
+    """Who may come at this rate, and how often they came."""
+
+    rate: Rate
+
+    def take(self) -> float:
+        """0.0 if a turn was there and is taken now, else seconds until there is one."""
+
+
+MakeBucket = Callable[[str, Rate], Turns]
+"""For the key of this name."""
+
+
 class Bucket:
     """Full at first. Two numbers, whoever asks and however often."""
 
@@ -19,6 +34,11 @@ class Bucket:
         self.rate = rate
         self._tokens = float(rate.burst)
         self._at = time.perf_counter()
+
+    @classmethod
+    def of_one(cls, name: str, rate: Rate) -> "Bucket":  # noqa: ARG003  nobody else has that name
+        """The bucket of a key in this process alone."""
+        return cls(rate)
 
     def take(self) -> float:
         """0.0 if a token was there and is taken now, else seconds until there is one."""

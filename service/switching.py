@@ -9,7 +9,7 @@ from inference.artifact import Artifact
 from inference.errors import ArtifactError
 from measuring.errors import InputError
 from service.batcher import Batcher
-from service.lineup import Lineup
+from service.lineup import UNLOADED, Lineup
 from service.loading import Chosen, Loaded, load
 from service.model_option import is_name
 from service.repository import Repository
@@ -127,7 +127,7 @@ class Switching:
         identity = self._lineup.find(name)
         if identity is None:
             return Refusal("unknown", f"model {name[:128]!r} is not loaded")
-        await self._remove(identity, "unloaded")
+        await self._remove(identity, UNLOADED)
         self._lineup.switched_off.add(identity)
         return None
 
