@@ -1,5 +1,6 @@
 """One connection to the service, with one request under way on it at a time; never blocks."""
 
+import math
 import os
 import selectors
 import socket
@@ -43,7 +44,7 @@ class Connection:
         self.state = State.OPENING
         self.job: object = None
         self.silent = True
-        self.idle_since, self.read_at = 0.0, 0.0
+        self.idle_since, self.read_at = math.inf, 0.0
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         self._owner, self._selector = owner, selector

@@ -19,7 +19,7 @@ def stages(header: bytes) -> dict[str, float]:
     found: dict[str, float] = {}
     for entry in entries[:MOST_STAGES]:
         name, _, duration = entry.partition(";dur=")  # as nearly everybody writes it
-        if not duration.replace(".", "", 1).isdecimal():
+        if ";" in name or not duration.replace(".", "", 1).isdecimal():
             name, duration = _parsed(entry)
         name = name.strip()
         if duration and _TOKEN.fullmatch(name) and (value := float(duration)) < _LONGEST:
