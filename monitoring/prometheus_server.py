@@ -18,7 +18,7 @@ import urllib3
 from measuring.errors import InputError, MissingError
 
 FILES = Path(__file__).parent / "prometheus"
-_ADDRESS = re.compile(r"component=web .*address=(127\.0\.0\.1:\d+)")
+_ADDRESS = re.compile(r"component=web .*address=(127\.0\.0\.1:[1-9]\d*)")
 _READY = "Server is ready to receive web requests"
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from service.exchange import Result
 
 STAGES = ("receive", "decode", "resize", "queue", "inference", "respond")
+PROTOCOLS = ("v1", "v2")
 OUTCOMES = ("ok", "invalid", "rejected", "expired", "cancelled", "error")
 UNKNOWN = "unknown"
 
@@ -184,6 +185,8 @@ class Metrics:
         self._images.labels(info.id)
         for stage in STAGES:
             self._stage.declare(info.id, stage)
+        for protocol in PROTOCOLS:
+            self._request.declare(info.id, protocol, "ok")
         for outcome in OUTCOMES:
             self._requests.labels(info.id, outcome)
 

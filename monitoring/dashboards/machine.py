@@ -58,7 +58,7 @@ PROCESS = Row(
             "Connections",
             "Connections that are open, idle ones too; --max-connections is the limit.",
             "short", Thresholds(GREEN, ((3000, YELLOW), (4000, RED))),
-            (Query(f"stride_open_connections{{{HERE}}}", "{{instance}}"),), width=8,
+            (Query(f"stride_open_connections{{{HERE}}}", "{{instance}}"),), width=6,
         ),
         Panel(
             "lines",
@@ -66,14 +66,24 @@ PROCESS = Row(
             "Share of the files that the process may open. Connections are files.",
             "percentunit", HALF,
             (Query(f"process_open_fds{{{HERE}}} / process_max_fds{{{HERE}}}", "{{instance}}"),),
-            width=8,
+            width=6,
         ),
         Panel(
             "number",
             "Up for",
             "Time since the process started: small where it was restarted.",
             "s", Thresholds(YELLOW, ((600, GREEN),)),
-            (Query(f"time() - process_start_time_seconds{{{HERE}}}", "{{instance}}"),), width=8,
+            (Query(f"time() - process_start_time_seconds{{{HERE}}}", "{{instance}}"),), width=6,
+        ),
+        Panel(
+            "stack",
+            "Traces",
+            "Traced requests per second by what became of their traces: what is dropped or failed"
+            " is missing from the collector. `off` where nothing is traced.",
+            "reqps", ON,
+            (Query(f"sum by (outcome) (rate(stride_traces_total{{{HERE}}}[$__rate_interval]))"
+                   ' or label_replace(vector(0), "outcome", "off", "", "")', "{{outcome}}"),),
+            width=6,
         ),
     ),
 )  # fmt: skip

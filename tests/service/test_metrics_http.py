@@ -5,7 +5,7 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.metrics import OUTCOMES, SECONDS, STAGES
+from service.metrics import OUTCOMES, PROTOCOLS, SECONDS, STAGES
 from tests.service.client import Client, png
 from tests.service.process import ServiceProcess
 from tests.tiny import write_tiny
@@ -91,6 +91,9 @@ def test_metrics_exist_before_the_first_request(client: Client) -> None:
     for outcome in OUTCOMES:
         key = frozenset({"model": ID, "outcome": outcome}.items())
         assert series[("stride_requests_total", key)] == 0
+    for protocol in PROTOCOLS:  # what begins above zero has no rate
+        answered = {"model": ID, "protocol": protocol, "outcome": "ok"}
+        assert value(client, "stride_request_seconds_count", **answered) == 0
     assert value(client, "stride_queue_depth", model=ID) == 0
     engine = {"model": ID, "runtime": "onnxruntime", "precision": "fp32", "device": "cpu"}
     assert value(client, "stride_engine_info", **engine) == 1
