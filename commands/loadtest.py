@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands import options
-from measuring.errors import InputError
+from measuring.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from commands.loadtest_run import Kept
     from loadtest.baseline import Compared
     from loadtest.plan import Step
+    from loadtest.scenario import Scenario
+    from loadtest.service import Model
+    from loadtest.target import Target
     from measuring.record import Measurement
 
 _FOLDER = Path("results/loadtest")
@@ -111,13 +114,11 @@ def command(**values: Any) -> int:
     from loadtest.baseline import read_baseline
     from loadtest.content import check_contents
     from loadtest.plan import steps
-    from loadtest.service import read_models
 
     scenario, where = loadtest_options.scenario(values), loadtest_options.target(values)
     annotation = loadtest_options.annotation(values)
     before = read_baseline(values["baseline"]) if values["baseline"] else ()
-    models = read_models(where.url, api_key=where.api_key)
-    plan = steps(scenario.points, models, where)
+    plan = steps(scenario.points, _loaded(scenario, where), where)
     _require_shared(plan, before, values["baseline"])
     check_contents(scenario.contents, where)
     kept = loadtest_run.Kept(values["results"])
@@ -133,6 +134,27 @@ def command(**values: Any) -> int:
         failures = _tell(kept, values, compared)
         mark.text = f"{len(failures)} bounds or checks failed" if failures else "passed"
     return 1 if failures else 0
+
+
+def _loaded(scenario: "Scenario", where: "Target") -> "Sequence[Model]":
+    """All models of the service; of one that has no list of them, only /v2, those that are named.
+
+    Raises MissingError where there are none, and what asking for them raises.
+    """
+    from loadtest.service import read_model, read_models
+
+    named = [name for point in scenario.points for name in point.models]
+    try:
+        models = read_models(where.url, api_key=where.api_key)
+    except InputError:
+        if not all(point.models for point in scenario.points):
+            raise
+        return [read_model(where.url, name, api_key=where.api_key) for name in dict.fromkeys(named)]
+    if not models:
+        raise MissingError(
+            f"no model is loaded at {where.url}; wait until {where.url}/readyz answers 200"
+        )
+    return models
 
 
 def _require_shared(

@@ -156,9 +156,9 @@ def _load(values: dict[str, Any]) -> "Load":
     from loadtest.load import Closed, Load
 
     usual = QUICK if values["quick"] else FULL
-    processes = values["processes"] or 1
+    processes = 1 if values["processes"] is None else values["processes"]
     return Load(
-        Closed(processes),
+        Closed(max(1, processes)),
         seconds=usual.seconds if values["seconds"] is None else values["seconds"],
         warm_up=usual.warm_up if values["warm_up"] is None else values["warm_up"],
         processes=processes,
