@@ -6,6 +6,8 @@ import { Problem, Refused, ask } from "./service.js";
 import { medians, showTimes } from "./waterfall.js";
 
 const TIMES = 100;
+/** Pixels below which everything is in one column, as in style.css. */
+const NARROW = 992;
 
 export class Sender {
   limit = Infinity;
@@ -51,6 +53,7 @@ export class Sender {
         this.#show(sent);
       }
       say(byId("summary"), summary(sent));
+      if (times === 1) comeToView();
     } catch (error) {
       if (error.name === "AbortError") return;
       say(byId("summary"), sent.length ? `Stopped after ${counted(sent.length, "answer")}.` : "");
@@ -97,6 +100,14 @@ export class Sender {
     box.hidden = false;
     this.#onRefused(problem.status);
   }
+}
+
+/** In one column the answers are below what a small screen shows. */
+function comeToView() {
+  const title = byId("answers-title");
+  const { innerHeight, innerWidth } = window;
+  const low = title.getBoundingClientRect().top > innerHeight / 2;
+  if (low && innerWidth < NARROW) title.scrollIntoView({ block: "start" });
 }
 
 function withMedians(result, sent) {
