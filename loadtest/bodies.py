@@ -90,10 +90,7 @@ def bodies(target: Target, model: Model, *, seed: int) -> tuple[list[Body], tupl
         else files(images, target.body, target.side)
     )
     taken = [
-        [
-            parts[(first * target.batch + index + first) % len(parts)]
-            for index in range(target.batch)
-        ]
+        [parts[(first + index) % len(parts)] for index in range(target.batch)]
         for first in range(count)
     ]
     return [body_of(target, model, each) for each in taken], notes

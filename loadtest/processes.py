@@ -121,9 +121,9 @@ class _Run:
         load = self._load
         if isinstance(load.traffic, Closed):
             return Clients(self._connections, start, end)
-        due = moments(
-            load.traffic, end - start, seed=load.seed, part=self._part, parts=load.processes
-        )
+        seconds = load.warm_up + load.seconds
+        parts = load.processes
+        due = moments(load.traffic, seconds, seed=load.seed, part=self._part, parts=parts)
         return Crowd(due, start)
 
 
