@@ -53,7 +53,7 @@ _FOLDER = Path("results/loadtest")
 @click.option(
     "--warm-up", type=float, show_default="1; 0.5 with --quick", help="Seconds before that do not."
 )
-@click.option("--processes", type=int, show_default="1", help="The load is made by.")
+@click.option("--processes", type=int, show_default="1", help="That make the load.")
 @click.option(
     "--arrivals",
     type=click.Choice(["poisson", "constant"]),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.perf_analyzer_csv import CONCURRENCY, PARTS, PERCENTILES, RATE
 from measuring.gpu import GpuReading
 from service.gpu_metrics import render_gpus
 from tests.service.process import ServiceProcess
@@ -32,6 +33,10 @@ def totals(service: ServiceProcess) -> tuple[int, int]:
 
 
 def check_times(report: Report) -> None:
+    """Its columns are those that `stride loadtest --csv` begins with, too."""
+    first, *others = report.rows[0]
+    assert first in (CONCURRENCY, RATE)
+    assert others[: len(PARTS) + len(PERCENTILES)] == [*PARTS, *PERCENTILES]
     for row in report.rows:
         assert float(row["Inferences/Second"]) > 0
         for name in TIMES:
