@@ -5,7 +5,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from importlib.metadata import version
-from os import urandom
+from os import environ, urandom
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from measuring.errors import InputError
 from service.give_way import give_way
 from service.tracing import Finished, Step, steps
 
@@ -24,7 +25,8 @@ QUEUE = 2048
 BATCH = 64
 """Requests that are sent at once, with some seven spans each."""
 PERIOD = 1.0
-"""Seconds that a request waits for others at the most."""
+"""Seconds that a request waits for others at the most, unless this says how many milliseconds:"""
+PERIOD_VARIABLE = "OTEL_BSP_SCHEDULE_DELAY"
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _NANOSECONDS = 1_000_000_000
 
@@ -36,6 +38,7 @@ class Exporter:
 
     def __init__(self, endpoint: str) -> None:
         self.outcomes: Counter[str] = Counter(exported=0, failed=0, dropped=0)
+        self._period = _period()
         self._exporter = OTLPSpanExporter(endpoint)
         release = version("stride")
         self._resource = Resource.create({"service.name": "stride", "service.version": release})
@@ -71,7 +74,7 @@ class Exporter:
     def _work(self) -> None:
         give_way()
         while not self._over.is_set():
-            self._bell.wait(PERIOD)
+            self._bell.wait(self._period)
             self._bell.clear()
             while self._waiting:
                 self._send()
@@ -119,6 +122,15 @@ class Exporter:
             end_time=_clock(one, step.started + step.seconds),
             instrumentation_scope=self._scope,
         )
+
+
+def _period() -> float:
+    told = environ.get(PERIOD_VARIABLE, "")
+    if not told:
+        return PERIOD
+    if not told.isdecimal() or not 1 <= int(told) <= 60_000:
+        raise InputError(f"{PERIOD_VARIABLE} is {told!r}, expected milliseconds from 1 to 60000")
+    return int(told) / 1e3
 
 
 def _context(

@@ -141,6 +141,8 @@ def test_the_serving_side_needs_no_torch() -> None:
         "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None\n"
         "import service.server, inference.onnxruntime_engine, inference.null_engine\n"
         "import commands.serve, commands.classify, commands.verify\n"
+        "late = ('service.spans', 'opentelemetry.sdk', 'opentelemetry.exporter')\n"
+        "assert not [m for m in sys.modules if m.startswith(late)], 'only where it traces'\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

@@ -32,6 +32,7 @@ class ServiceProcess:
             command, stderr=subprocess.PIPE, text=True, env=os.environ | environment
         )
         self.log: list[str] = []
+        self._came = threading.Condition()
         self._urls: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -72,6 +73,17 @@ class ServiceProcess:
         self.client.close()
         return self.wait()
 
+    def line(self, text: str) -> str:
+        """The first line logged with this in it; fails where none comes."""
+
+        def found() -> str | None:
+            return next((line for line in self.log if text in line), None)
+
+        with self._came:
+            line = self._came.wait_for(found, 20)
+        assert line is not None, self.text
+        return line
+
     @property
     def text(self) -> str:
         return "".join(self.log)
@@ -80,7 +92,9 @@ class ServiceProcess:
         assert self.process.stderr is not None
         with self.process.stderr as stream:
             for line in stream:
-                self.log.append(line)
+                with self._came:
+                    self.log.append(line)
+                    self._came.notify_all()
                 if found := _LISTENING.search(line):
                     self._urls.put(found.group(1))
         self._urls.put("")
