@@ -59,6 +59,7 @@ class ServiceUser(FastHttpUser):
             network_timeout=TIMEOUT,
         )
         super().__init__(environment)
+        self.client.client.cookiejar = None  # looking for cookies takes longer than sending
         rate = read_options(environment.parsed_options).user_rate
         self._pace = constant_pacing(1.0 / rate) if rate else None
         self._traffic = traffic_of(environment)

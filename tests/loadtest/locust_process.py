@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LOCUST = (str(Path(sys.executable).with_name("locust")), "-f", "loadtest/locustfile.py")
+LOCUSTFILE = str(ROOT / "loadtest" / "locustfile.py")
+LOCUST = str(Path(sys.executable).with_name("locust"))
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,21 @@ class Ended:
 
 
 class LocustProcess:
-    """Starts at once; `folder` takes its tables. A process that is left running is killed."""
+    """Starts at once; `folder` takes its tables. From the checkout as in the documents, or from
+    `folder`, where only what is installed can be imported."""
 
-    def __init__(self, folder: Path, *arguments: str, tables: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, tables: bool = True, installed: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         files = ("--csv", str(folder / "run"), "--html", str(folder / "run.html"))
         self._log = (folder / "log").open("w+b")
         self.process = subprocess.Popen(
-            [*LOCUST, *arguments, *(files if tables else ())],
+            [
+                *(LOCUST, "-f", LOCUSTFILE if installed else "loadtest/locustfile.py"),
+                *(*arguments, *(files if tables else ())),
+            ],
             cwd=ROOT, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )  # fmt: skip

@@ -58,7 +58,8 @@ def runs(
     }  # fmt: skip
     folder = tmp_path_factory.mktemp("runs")
     return {
-        name: LocustProcess(folder / name, *HEADLESS, *words) for name, words in arguments.items()
+        name: LocustProcess(folder / name, *HEADLESS, *words, installed=True)
+        for name, words in arguments.items()
     }
 
 

@@ -6,11 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from loadtest.locust_options import MIX, SLO, read_mix, read_options, read_plan
+from loadtest.locust_options import (
+    MIX,
+    PICTURES,
+    SLO,
+    add_arguments,
+    read_mix,
+    read_options,
+    read_plan,
+)
+from loadtest.locust_plans import SHAPES
 from measuring.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +64,17 @@ def test_only_the_files_for_locust_import_what_patches() -> None:
     importing = {path.name for path in paths if PATCHING.search(path.read_text(encoding="utf-8"))}
     tritons = "test_tritonclient.py"  # asks gevent itself to end
     assert all(name.startswith("locust") for name in importing - {tritons}), importing
+
+
+def test_every_option_is_documented() -> None:
+    page = (ROOT / "docs" / "loadtest.md").read_text("utf-8").partition("## With locust")[2]
+    flags: list[str] = []
+    parser = SimpleNamespace(add_argument=lambda flag, **_: flags.append(flag))
+    add_arguments(cast(Any, parser))
+    assert len(flags) == 12
+    assert [flag for flag in flags if f"`{flag}`" not in page] == []
+    assert [shape for shape in SHAPES if f"| `{shape}` |" not in page] == []
+    assert [picture for picture in PICTURES if f"`{picture}`" not in page] == []
 
 
 def parsed(**named: Any) -> Any:
