@@ -25,6 +25,7 @@ PERF_ANALYZER = ROOT / ".perf-analyzer"
 Mode = Literal["closed", "constant", "poisson"]
 STRIDE, WRK, HEY, NVIDIA, LOCUST = "stride", "wrk", "hey", "perf_analyzer", "locust"
 WARM_UP = 0.3
+_WINDOWS = 3
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,10 @@ def hey(visit: Visit) -> Reading:
 
 
 def perf_analyzer(visit: Visit) -> Reading:
-    """Pixels alone: random ones of its own, since it sends what metadata declare."""
-    count = max(50, round(visit.expected * visit.seconds))
+    """Pixels alone: random ones of its own, since it sends what metadata declare. Windows of time,
+    three of which it puts together: over a number of requests it counts the wait for the next full
+    second as well, and tells a throughput that is too low."""
+    window = round(visit.seconds * 1e3 / _WINDOWS)
     load = (
         ("--concurrency-range", "1")
         if visit.point.mode == "closed"
@@ -145,15 +148,17 @@ def perf_analyzer(visit: Visit) -> Reading:
     command = [
         *(str(PERF_ANALYZER / "perf_analyzer"), "-m", visit.point.model),
         *("-u", visit.url.removeprefix("http://"), "-b", str(visit.point.batch)),
-        *(*load, "--request-count", str(count), "--verbose-csv", "-f", str(table)),
+        *(*load, "--measurement-interval", str(window), "--max-trials", str(_WINDOWS)),
+        *("--stability-percentage", "999", "--verbose-csv", "-f", str(table)),
     ]
     _run(command, visit, {"LD_LIBRARY_PATH": str(PERF_ANALYZER)})
     with table.open(newline="") as file:
         (row,) = csv.DictReader(file)
+    throughput = float(row["Inferences/Second"]) / visit.point.batch
     return Reading(
         command=_told(command, visit),
-        requests=count,
-        throughput=float(row["Inferences/Second"]) / visit.point.batch,
+        requests=round(throughput * visit.seconds),
+        throughput=throughput,
         p50=float(row["p50 latency"]) / 1e6,
         p99=float(row["p99 latency"]) / 1e6,
         failures=0,  # it ends at the first
