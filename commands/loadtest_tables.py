@@ -58,7 +58,7 @@ def print_failures(found: "Sequence[Result]", failures: "Sequence[str]") -> None
         print_step(f"FAILED: {text}")
     asked = [it for it in found if it.slo is not None]
     if asked and not failures:
-        print_step(f"the SLO is kept at all {len(asked)} points")
+        print_step("the SLO is kept" + f" at all {len(asked)} points" * (len(asked) > 1))
 
 
 def _traffic(point: "Point") -> str:
@@ -160,6 +160,8 @@ def _verdict(point: "Point") -> str:
 
 
 def _print_goodputs(goodputs: "Sequence[Goodput]") -> None:
+    from loadtest.gate import searched
+
     results.print("\nhighest rate of Poisson arrivals that keeps the SLO", style="bold")
     rows = []
     for it in goodputs:
@@ -173,11 +175,14 @@ def _print_goodputs(goodputs: "Sequence[Goodput]") -> None:
                 f"{found.broken:.4g}" if found.broken is not None else "not reached",
                 f"{it.images_per_second:.4g}",
                 str(found.probes),
-                found.ended or f"within {it.effort.precision:.0%}",
+                "early" if found.ended else f"within {it.effort.precision:.0%}",
             )
         )
     columns = ("model", ">batch", "SLO", ">kept/s", ">broken at", ">images/s", ">probes", "ended")
     print_table(columns, rows)
+    for it in goodputs:
+        if it.found.ended:
+            print_step(f"{searched(it)} ended early: {it.found.ended}")
 
 
 def _print_notes(points: "Sequence[Point]") -> None:
