@@ -51,10 +51,15 @@ def start() -> Iterator[Start]:
 
 
 def crowd(
-    server: CannedService, count: int, *, gap: float = 0.005, connections: int = 100, **asked: float
+    server: CannedService,
+    count: int,
+    *,
+    gap: float = 0.005,
+    connections: int = 100,
+    timeout: float = 5.0,
 ) -> Tally:
     """So many, evenly."""
-    questions = Asked(("127.0.0.1", server.port), **asked)
+    questions = Asked(("127.0.0.1", server.port), timeout)
     generator = Generator(questions, connections=connections, first=1)
     begin = time.perf_counter()
     tally = Tally(begin, begin + 60.0)
