@@ -9,6 +9,7 @@ from inference.artifact import Artifact
 from inference.errors import ArtifactError
 from measuring.errors import InputError
 from service.batcher import Batcher
+from service.floor import with_floors
 from service.lineup import UNLOADED, Lineup
 from service.loading import Chosen, Loaded, load
 from service.model_option import is_name
@@ -155,7 +156,7 @@ class Switching:
                 await self._try(chosen, repository.queue_capacity)
             else:
                 self._lineup.sound(chosen.artifact.manifest.id)
-        for identity in set(self._lineup.served) - {entry.id for entry in found}:
+        for identity in set(self._lineup.served) - with_floors(entry.id for entry in found):
             await self._remove(identity, "its artifact has vanished from the repository")
         log.info("reloaded models=%s", ",".join(self._lineup.served))
 
