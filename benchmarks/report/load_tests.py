@@ -40,8 +40,9 @@ def load_tests(points: Sequence[Measurement], searches: Sequence[Measurement]) -
 
 def _figures(points: Sequence[Measurement]) -> list[Figure]:
     """Throughput by batch size for each number of clients, latency by rate."""
-    closed = [it for it in points if it.settings.get("arrivals") == "closed"]
-    opened = [it for it in points if it.settings.get("arrivals") != "closed"]
+    answering = [it for it in points if number(it, "images_per_second") > 0.0]
+    closed = [it for it in answering if it.settings.get("arrivals") == "closed"]
+    opened = [it for it in answering if it.settings.get("arrivals") != "closed"]
     figures = [
         _by_batch([it for it in closed if it.settings["load"] == load], str(load))
         for load in dict.fromkeys(it.settings["load"] for it in closed)
@@ -97,9 +98,12 @@ def _plot(
                     bounds = (number(it, "ci_low"), number(it, "ci_high"))
                     axes.vlines(place, *bounds, color=colour, linewidth=1.0)
         axes.set_xscale("log", base=2)
-        axes.set_ylim(bottom=0)
+        if across == "batch":  # the floor is far above the networks
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
         axes.set(title=literal(title), xlabel=labels[0], ylabel=labels[1])
-        plain_ticks(axes, "x")
+        plain_ticks(axes, "xy" if across == "batch" else "x")
         legend_below(figure, axes)
         return Figure(svg(figure, name, caption), caption)
 
