@@ -19,6 +19,7 @@ from service.give_way import give_way
 from service.tracing import Finished, Step, steps
 
 log = logging.getLogger("stride.trace")
+_THEIRS = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
 
 QUEUE = 2048
 """Requests that may wait to be sent; what comes when so many do is dropped."""
@@ -27,6 +28,10 @@ BATCH = 64
 PERIOD = 1.0
 """Seconds that a request waits for others at the most, unless this says how many milliseconds:"""
 PERIOD_VARIABLE = "OTEL_BSP_SCHEDULE_DELAY"
+LAST_TRY = 1.0
+"""Seconds for a collector that refused what it was sent before, at the end."""
+SELDOM = 60.0
+"""Seconds between two lines of the log about the same trouble."""
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _NANOSECONDS = 1_000_000_000
 
@@ -40,10 +45,14 @@ class Exporter:
         self.outcomes: Counter[str] = Counter(exported=0, failed=0, dropped=0)
         self._period = _period()
         self._exporter = OTLPSpanExporter(endpoint)
+        if not _THEIRS.filters:
+            _THEIRS.addFilter(Seldom())
         release = version("stride")
         self._resource = Resource.create({"service.name": "stride", "service.version": release})
         self._scope = InstrumentationScope("stride", release)
         self._waiting: deque[Finished] = deque()
+        self._accepted = 0
+        self._failing = False
         self._bell = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="traces", daemon=True)
@@ -53,18 +62,20 @@ class Exporter:
         if len(self._waiting) >= QUEUE:
             self.outcomes["dropped"] += 1
             return
+        self._accepted += 1
         self._waiting.append(finished)
         if len(self._waiting) == BATCH:
             self._bell.set()
 
     def close(self, seconds: float) -> None:
-        """Send what waits, for so long at the most; what is left then is dropped."""
+        """Send what waits, for so long at the most, and hardly at all to a collector that has just
+        refused; what is left then is dropped."""
         self._over.set()
         self._bell.set()
-        self._thread.join(seconds)
-        left = len(self._waiting)
+        self._thread.join(min(seconds, LAST_TRY) if self._failing else seconds)
         self._waiting.clear()
-        self.outcomes["dropped"] += left
+        done = self.outcomes["exported"] + self.outcomes["failed"]
+        self.outcomes["dropped"] += self._accepted - done
         threading.Thread(target=self._exporter.shutdown, daemon=True).start()
         log.info(
             "traces ended exported=%d failed=%d dropped=%d",
@@ -87,6 +98,7 @@ class Exporter:
         except Exception:
             log.exception("traces not sent requests=%d", len(batch))
             sent = False
+        self._failing = not sent
         self.outcomes["exported" if sent else "failed"] += len(batch)
 
     def _spans(self, one: Finished) -> Sequence[ReadableSpan]:
@@ -122,6 +134,22 @@ class Exporter:
             end_time=_clock(one, step.started + step.seconds),
             instrumentation_scope=self._scope,
         )
+
+
+class Seldom(logging.Filter):
+    """The exporter says of each try that it failed, and why: once a minute of each level is all
+    that gets into the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[int, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        before = self._told.get(record.levelno)
+        if before is not None and record.created - before < SELDOM:
+            return False
+        self._told[record.levelno] = record.created
+        return True
 
 
 def _period() -> float:

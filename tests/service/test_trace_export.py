@@ -1,5 +1,6 @@
 """Sending traces: in the background, bounded, to a collector that may be slow or away."""
 
+import logging
 import sys
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from service.core import LocalCore
 from service.exchange import Exchange
 from service.metrics import Metrics
 from service.settings import TraceSettings
-from service.spans import BATCH, QUEUE, Exporter
+from service.spans import BATCH, QUEUE, Exporter, Seldom
 from service.trace_option import parse_endpoint, trace_settings
 from service.traceparent import Trace
 from service.tracing import Finished, tracing_of
@@ -69,7 +70,21 @@ def test_export_ends_though_the_collector_never_answers() -> None:
         assert collector.reached.wait(20)
         exporter.put(finished())
         exporter.close(0.01)
-        assert exporter.outcomes["dropped"] == 1
+        assert exporter.outcomes == {"exported": 0, "failed": 0, "dropped": BATCH + 1}
+
+
+def test_export_says_once_a_minute_what_is_wrong() -> None:
+    seldom = Seldom()
+
+    def told(seconds: float, level: int = logging.WARNING) -> bool:
+        record = logging.LogRecord("x", level, "", 0, "Transient error", None, None)
+        record.created = seconds
+        return bool(seldom.filter(record))
+
+    assert told(100.0)
+    assert not told(159.0)
+    assert told(159.0, logging.ERROR)
+    assert told(160.0)
 
 
 def test_service_answers_and_ends_whatever_becomes_of_its_traces(tmp_path: Path) -> None:
