@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from cli import run
+from commands import loadtest_options
 from measuring.record import read_measurements, write_measurements
 from tests.loadtest.grafana_double import GrafanaDouble
 from tests.loadtest.lying_service import LyingService
@@ -221,3 +222,19 @@ def test_wrong_usage_is_told_before_anything_is_asked(
     assert run(["loadtest", "--url", "127.0.0.1:1", *arguments]) == 2
 
     assert told in capsys.readouterr().err
+
+
+def test_api_key_comes_from_a_file_or_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIDE_API_KEY", "from-the-environment")
+    (folder / "key").write_text("from-the-file\n")
+    values = {"url": "localhost:8000/", "api_key_file": folder / "key"}
+
+    given, usual = (
+        loadtest_options.target({**values, **changes}) for changes in ({}, {"api_key_file": None})
+    )
+
+    assert (given.url, given.api_key) == ("http://localhost:8000", "from-the-file")
+    assert usual.api_key == "from-the-environment"
+    assert "from-the" not in repr(given)
