@@ -37,6 +37,13 @@ def configure(*, access: bool, form: Format = "text") -> None:
         threading.excepthook = _log_thread
 
 
+def configured() -> tuple[bool, Format]:
+    """What `configure` was told here, for another process that is to log like this one."""
+    formatters = {type(handler.formatter) for handler in logging.getLogger().handlers}
+    access = logging.getLogger("stride.access").isEnabledFor(logging.DEBUG)
+    return access, "json" if JsonFormatter in formatters else "text"
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object on one line for each event. Errors have their traceback in `traceback`."""
 

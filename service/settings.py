@@ -79,6 +79,8 @@ class Settings:
     """Seconds between two looks at the repository; None: only when told, by SIGHUP or /v2."""
     host: str = "127.0.0.1"
     port: int = 8000
+    frontends: int = 1
+    """Processes that have HTTP and decoding; 1: the one that has the engines, too."""
     decode_threads: int | None = None
     exact_decoding: bool = False
     api_keys: Path | None = None
