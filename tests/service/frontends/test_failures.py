@@ -1,0 +1,210 @@
+"""Processes of a service that are killed under load: who is hit, who is not, and what is left."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from tests.service.client import Client, png
+from tests.service.frontends.several import (
+    alive,
+    ask,
+    front_of,
+    mapped,
+    pids,
+    shared_memory,
+    started,
+)
+from tests.service.process import STRIDE, ServiceProcess
+from tests.service.test_drain import hammer
+from tests.service.test_metrics_http import samples
+from tests.service.test_watch import wait_for
+from tests.service.v2.wire import ID
+from tests.tiny import write_tiny
+
+CLIENTS = 8
+TURNS = 10
+"""Answers for every client, at least, between one event and the next."""
+
+
+class Load:
+    """Clients that go on asking on one connection each, and open another when it is closed.
+    `seen`: what came of each request, by the front end whose connection it went over."""
+
+    def __init__(self, service: ServiceProcess) -> None:
+        self.seen: Counter[tuple[str, str]] = Counter()
+        self._service = service
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._pool = ThreadPoolExecutor(CLIENTS)
+        self._clients: list[Future[None]] = [
+            self._pool.submit(self._ask, number) for number in range(CLIENTS)
+        ]
+
+    def count(self, outcome: str) -> int:
+        with self._lock:
+            return sum(count for (_, what), count in self.seen.items() if what == outcome)
+
+    def go_on(self, outcome: str = "200") -> None:
+        """Returns after some more answers of this kind."""
+        enough = self.count(outcome) + TURNS * CLIENTS
+        wait_for(lambda: self.count(outcome) >= enough)
+
+    def end(self) -> None:
+        self._over.set()
+        for client in self._clients:
+            client.result()
+        self._pool.shutdown()
+
+    def _ask(self, number: int) -> None:
+        front, client = "none yet", Client(self._service.url, connections=1)
+        while not self._over.is_set():
+            try:
+                reply = client.post("/v1/classify", png(number))
+            except urllib3.exceptions.HTTPError:
+                outcome = "closed"
+                client.close()
+                client = Client(self._service.url, connections=1)
+            else:
+                front, outcome = front_of(reply), str(reply.status)
+                if reply.status == 503:
+                    assert reply.headers["retry-after"]
+                elif reply.status != 200:
+                    outcome += f" {reply.error}"
+            with self._lock:
+                self.seen[front, outcome] += 1
+        client.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[ServiceProcess]:
+    write_tiny(tmp_path)
+    service = ServiceProcess(
+        tmp_path, "--frontends", "2", "--drain-delay", "0.2",
+        "--model", "tiny:instances=1,threads=1,max_batch=4",
+    ).wait_until_ready()  # fmt: skip
+    yield service
+    if service.process.poll() is None:
+        assert service.stop() == 0, service.text
+    assert "Traceback" not in service.text
+    assert not any(map(alive, pids(service).values()))
+
+
+def counters(service: ServiceProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """All series that must never go back."""
+    reply = ask(service, "/metrics")
+    assert reply.status == 200, reply.data
+    growing = ("_total", "_count", "_sum", "_bucket")
+    return {
+        key: value
+        for key, value in samples(reply.data.decode()).items()
+        if key[0].endswith(growing) and key[0] != "nv_inference_pending_request_count"
+    }
+
+
+def killed(service: ServiceProcess, name: str, sign: int = signal.SIGKILL) -> None:
+    """Returns when another process is there in its place."""
+    before = pids(service)[name]
+    os.kill(before, sign)
+    wait_for(lambda: pids(service)[name] != before)
+
+
+def restarts(service: ServiceProcess, role: str) -> float:
+    return counters(service)["stride_process_restarts_total", frozenset({("process", role)})]
+
+
+def test_processes_that_are_killed_under_load_are_replaced_and_others_answer(
+    service: ServiceProcess,
+) -> None:
+    memory = shared_memory(service.process.pid)
+    seen = [counters(service)]
+    load = Load(service)
+    load.go_on()
+    seen.append(counters(service))
+
+    # a front end: its connections are closed, those of the other one notice nothing
+    killed(service, "frontend-0")
+    wait_for(partial(is_up, service, "frontend-0"))
+    load.go_on()
+    seen.append(counters(service))
+    with load._lock:
+        first = Counter(load.seen)
+    assert restarts(service, "frontend") == 1
+
+    # the engine process: requests get 503 until there is another one, connections stay
+    killed(service, "engine")
+    wait_for(lambda: load.count("503") > 0)
+    seen.append(counters(service))
+    wait_for(lambda: ask(service).status == 200)
+    load.go_on()
+    seen.append(counters(service))
+    assert restarts(service, "engine") == 1
+    load.end()
+
+    assert {what for _, what in first} == {"200", "closed"}
+    hit = {front for front, what in first if what == "closed"}
+    assert len(hit) == 1
+    assert 0 < load.count("closed") <= CLIENTS
+    assert {what for _, what in load.seen} == {"200", "closed", "503"}
+    for earlier, later in pairwise(seen):
+        assert [key for key in earlier if later.get(key, -1.0) < earlier[key]] == []
+    ok = ("stride_requests_total", frozenset({("model", ID), ("outcome", "ok")}))
+    assert 0 < seen[-1][ok] <= load.count("200")
+    assert shared_memory(service.process.pid) == memory
+    assert mapped(pids(service)["engine"]) == 2
+    assert "killed by SIGKILL; another is started" in service.text
+
+    # the supervisor: nothing outlives it
+    children = pids(service)
+    assert all(map(alive, children.values()))
+    service.process.kill()
+    service.wait()
+    wait_for(lambda: not any(map(alive, children.values())))
+    assert not [path for path in Path("/dev/shm").iterdir() if "stride" in path.name]  # noqa: S108
+
+
+def is_up(service: ServiceProcess, name: str) -> bool:
+    up = samples(ask(service, "/metrics").data.decode())
+    return up.get(("stride_process_up", frozenset({("process", name)}))) == 1
+
+
+def test_drain_over_all_processes_loses_no_request(service: ServiceProcess) -> None:
+    """Service managers and terminals send their signals to all processes at once."""
+    answered = threading.Semaphore(0)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        clients = [pool.submit(hammer, service, answered, "v1") for _ in range(CLIENTS)]
+        for _ in range(TURNS * CLIENTS):
+            answered.acquire()
+        for pid in (service.process.pid, *pids(service).values()):
+            os.kill(pid, signal.SIGTERM)
+        seen = sum((future.result() for future in clients), Counter[str]())
+
+    assert service.wait() == 0, service.text
+    assert set(seen) <= {"200", "503", "refused"}, seen
+    assert seen["200"] >= TURNS * CLIENTS
+    assert service.text.count("signal=SIGTERM: draining") == 1
+    assert "another is started" not in service.text
+
+
+def test_service_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    directory = write_tiny(tmp_path)
+    (directory / "model.onnx").write_bytes(b"damaged")
+    arguments = ["--repository", str(tmp_path), "--port", "0", "--frontends", "2", "--model", ID]
+
+    done = subprocess.run(
+        [STRIDE, "serve", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 2
+    assert "model.onnx has 7 bytes" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any(alive(pid) for pid in started(done.stderr).values())

@@ -1,0 +1,84 @@
+"""What front ends and the engine process never do to each other, whatever one of them says."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from service.frontends import frames
+from service.frontends.frames import Kind
+from service.loading import Loaded
+from service.seam import Answer, Priority, Refusal
+from tests.service.fakes import FakeEngine, picture
+from tests.service.frontends.joined import TINY, Joined, soon
+
+pytestmark = pytest.mark.anyio
+
+Make = Callable[..., Joined]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(frames.frame(Kind.SUBMIT, b"short"), id="no-submission"),
+        pytest.param(frames.frame(Kind.ANSWER, b"\0" * 8), id="an-answer"),
+        pytest.param(b"\0\0\0\0\x7f", id="unknown-kind"),
+        pytest.param(b"\xff\xff\xff\xff\x01", id="endless"),
+        pytest.param(frames.numbered(Kind.ASK, 1, "what"), id="no-question"),
+        pytest.param(frames.frame(Kind.ASK, b"\0" * 8 + b"{"), id="no-json"),
+    ],
+)
+async def test_front_end_that_says_what_nobody_understands_is_hung_up_on(
+    joined: Make, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = joined(FakeEngine())
+    front, other = await service.join(), await service.join()
+
+    service.links[0].send(sent)
+    while front.unready() is None:
+        await asyncio.sleep(0)
+
+    assert "frontend=0 hung up on" in caplog.text
+    assert isinstance(await other.submit(TINY, picture(1), deadline=soon()), Answer)
+
+
+async def test_submission_beyond_its_memory_is_never_read(
+    joined: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = joined(FakeEngine())
+    front = await service.join()
+    asked = frames.Submission(1, soon(), 1 << 18, 1, 2, 2, 0, 8, Priority.NORMAL, TINY)
+
+    service.links[0].send(frames.submission(asked))
+    while front.unready() is None:
+        await asyncio.sleep(0)
+
+    assert "12 bytes at 262144 of 262144" in caplog.text
+    assert service.engine.calls == []
+
+
+async def test_model_that_changes_its_classes_under_way_is_refused_not_overrun(
+    joined: Make,
+) -> None:
+    service = joined(FakeEngine())
+    front = await service.join()
+    info = service.core.models()[0]
+    wider = replace(info.manifest, labels=("a", "b", "c"))
+    engine = WideEngine()
+    service.core.add(Loaded(replace(info, manifest=wider), (engine,)))
+
+    refusal = await front.submit(TINY, picture(*[1] * 4), deadline=soon())
+
+    assert isinstance(refusal, Refusal)
+    assert "another number of classes" in refusal.message
+    await service.hub.spread()
+    assert isinstance(await front.submit(TINY, picture(1), deadline=soon()), Answer)
+
+
+class WideEngine(FakeEngine):
+    """Three classes instead of two."""
+
+    def infer(self, pixels: np.ndarray) -> np.ndarray:
+        return np.concatenate([super().infer(pixels), np.zeros((len(pixels), 1), np.float32)], 1)
