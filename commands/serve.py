@@ -136,6 +136,14 @@ class Share(Finite):
     help="Seconds after that for admitted requests to finish.",
 )
 @click.option(
+    "--frontends",
+    type=click.IntRange(0, 64),
+    default=1,
+    show_default=True,
+    help="Processes with HTTP and decoding before one with the engines; 0 and 1 are one process "
+    "for all.",
+)
+@click.option(
     "--decode-threads",
     type=click.IntRange(1),
     default=None,
@@ -207,7 +215,11 @@ def command(**values: Any) -> None:
     curl --data-binary @photo.jpg 'localhost:8000/v1/classify?k=3'
     """
     from service.logs import configure
-    from service.server import serve
+
+    if values["frontends"] > 1:
+        from service.frontends.supervisor import serve
+    else:
+        from service.server import serve
 
     tracing = trace_settings(values["trace_endpoint"], values["trace_ratio"])
     configure(access=values["access_log"], form=values["log_format"])
@@ -219,6 +231,7 @@ def command(**values: Any) -> None:
             repository_poll=values["repository_poll"],
             host=values["host"],
             port=values["port"],
+            frontends=values["frontends"],
             decode_threads=values["decode_threads"],
             exact_decoding=values["exact_decoding"],
             api_keys=values["api_keys"],
