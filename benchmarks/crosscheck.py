@@ -1,6 +1,6 @@
 """The same points by five load generators, to see whether ours tell the same story as others'.
 
-    python -m benchmarks.crosscheck floor     # then: net
+    python -m benchmarks.crosscheck [POINT...]     # floor, net/pixels, net/pixels/1/poisson, ...
 
 The service is kept to one core and the generator to another; each round visits all points and
 tools in another random order. Needs wrk and hey (scripts/install-test-tools), perf_analyzer
@@ -35,19 +35,19 @@ SHARE = 0.4
 """Of what one connection gets, the rate that is offered where there is one."""
 MOST = 400.0
 SERVICE_CORE, GENERATOR_CORE = 0, 1
+PATIENCE = 3
+"""Times as long as others a point with random arrivals takes: its rate is random, too."""
 _ALL: tuple[Mode, ...] = ("closed", "constant", "poisson")
-POINTS = {
-    FLOOR: (
-        *(Point(FLOOR, "pixels", 1, mode) for mode in _ALL),
-        Point(FLOOR, "jpeg", 1, "closed"),
-        Point(FLOOR, "jpeg", 1, "constant"),
-    ),
-    NET: (*(Point(NET, "pixels", 1, mode) for mode in _ALL), Point(NET, "pixels", 8, "closed")),
-}
+POINTS = (
+    *(Point(FLOOR, "pixels", 1, mode) for mode in _ALL),
+    *(Point(FLOOR, "jpeg", 1, mode) for mode in _ALL[:2]),
+    *(Point(NET, "pixels", 1, mode) for mode in _ALL),
+    Point(NET, "pixels", 8, "closed"),
+)
 
 
 @click.command()
-@click.argument("model", type=click.Choice((FLOOR, NET)))
+@click.argument("points", nargs=-1)
 @click.option("--rounds", default=4, show_default=True)
 @click.option("--seconds", default=3, show_default=True, help="Of each tool at each point.")
 @click.option(
@@ -62,24 +62,31 @@ POINTS = {
     default=Path("results/crosscheck.jsonl"),
     show_default=True,
 )
-def main(model: str, rounds: int, seconds: int, artifact: Path, output: Path) -> None:
-    """Measure MODEL: the null runtime (floor), or the artifact on ONNX Runtime (net)."""
+def main(points: tuple[str, ...], rounds: int, seconds: int, artifact: Path, output: Path) -> None:
+    """Measure POINTS, or all of them: those whose name begins so. `floor` is the null runtime,
+    `net` the artifact on ONNX Runtime."""
     require_tools()
-    runtime = "null" if model == FLOOR else "onnxruntime"
-    option = f"{model}={artifact.name}:runtime={runtime},instances=1,threads=1,max_batch=8"
-    command = serve_command(artifact, option, "--decode-threads", "1")
+    chosen = [point for point in POINTS if point.name.startswith(points or "")]
+    if not chosen:
+        known = ", ".join(point.name for point in POINTS)
+        raise click.UsageError(f"no point begins with {' or '.join(points)}; there are {known}")
+    models = [
+        f"{alias}={artifact.name}:runtime={runtime},instances=1,threads=1,max_batch=8"
+        for alias, runtime in ((FLOOR, "null"), (NET, "onnxruntime"))
+    ]
+    command = serve_command(artifact, models[0], "--model", models[1], "--decode-threads", "1")
     machine = fingerprint()
     with (
         Server(command, ready="/readyz", cores=(SERVICE_CORE,)) as server,
         tempfile.TemporaryDirectory() as folder,
     ):
-        visits = [_visit(server, point, seconds, Path(folder)) for point in POINTS[model]]
+        visits = [_visit(server, point, seconds, Path(folder)) for point in chosen]
         cells = [(visit, tool) for visit in visits for tool in tools_for(visit.point)]
         rng = np.random.Generator(np.random.PCG64(0))
         for number in range(rounds):
             found = []
             for index in rng.permutation(len(cells)):
-                visit, tool = cells[index]
+                visit, tool = replace(cells[index][0], seed=number), cells[index][1]
                 found.append(_measure(server, visit, tool, number, artifact.name, machine))
             append_measurements(output, found)  # a round: what is interrupted is not all lost
 
@@ -98,6 +105,8 @@ def _visit(server: Server, point: Point, seconds: int, folder: Path) -> Visit:
     rate = run_load(target, load, prepared=prepared).requests_per_second
     if point.mode != "closed":
         rate = float(round(min(MOST, SHARE * rate)))
+    if point.mode == "poisson":
+        seconds *= PATIENCE
     return Visit(point, prepared, rate, seconds, GENERATOR_CORE, folder)
 
 

@@ -38,11 +38,16 @@ class Point:
     batch: int
     mode: Mode
 
+    @property
+    def name(self) -> str:
+        """As it is asked for."""
+        return f"{self.model}/{self.body}/{self.batch}/{self.mode}"
+
 
 @dataclass(frozen=True)
 class Visit:
     """One tool at one point. `prepared`: the one body that all send; `expected`: requests per
-    second that are about to be made; `folder`: for files of the tool."""
+    second that are about to be made; `folder`: for files of the tool; `seed`: of our arrivals."""
 
     point: Point
     prepared: Prepared
@@ -50,6 +55,7 @@ class Visit:
     seconds: int
     core: int
     folder: Path
+    seed: int = 0
 
     @property
     def url(self) -> str:
@@ -75,7 +81,9 @@ def stride(visit: Visit) -> Reading:
     """Ours, closed and open."""
     mode = visit.point.mode
     traffic = Closed(1) if mode == "closed" else Open(visit.expected, mode)
-    load = Load(traffic, seconds=visit.seconds, warm_up=WARM_UP, cores=(visit.core,))
+    load = Load(
+        traffic, seconds=visit.seconds, warm_up=WARM_UP, seed=visit.seed, cores=(visit.core,)
+    )
     outcome = run_load(visit.prepared.target, load, prepared=visit.prepared)
     if outcome.latency is None or outcome.service_time is None:
         raise StrideError(f"no right answer from {visit.url}: {dict(outcome.examples)}")

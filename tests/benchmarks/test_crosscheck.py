@@ -62,14 +62,11 @@ def test_every_tool_measures_every_point(tmp_path: Path) -> None:
     except MissingError as error:
         pytest.skip(str(error))
     artifact, output = write_tiny(tmp_path, "one"), tmp_path / "crosscheck.jsonl"
-    done = CliRunner().invoke(
-        main,
-        ["floor", "--rounds", "1", "--seconds", "1", "--artifact", str(artifact), "--output",
-         str(output)],
-    )  # fmt: skip
+    words = ["floor", "net/pixels/8", "--rounds", "1", "--seconds", "1"]
+    done = CliRunner().invoke(main, [*words, "--artifact", str(artifact), "--output", str(output)])
     assert done.exception is None, done.output
     found = read_measurements(output)
-    assert len(found) == 18
+    assert len(found) == 23
     assert {measured.settings["tool"] for measured in found} == {
         "stride", "wrk", "hey", "perf_analyzer", "locust",
     }  # fmt: skip
