@@ -1,30 +1,34 @@
-"""Open-loop load: requests leave when they are due, whether or not earlier ones were answered.
+"""Requests that leave at given moments, whether or not earlier ones were answered, and what became
+of each: the generator of `loadtest`, with one body, and no more than HTTP to judge an answer by.
 
 Latencies count from the moment a request was due, so that a generator that falls behind makes its
-results worse instead of better. A thread keeps the time, since the timers of event loops have a
-grain of a millisecond; the event loop sends and receives. Small on purpose: one host, one body.
+results worse instead of better.
 """
 
-import asyncio
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httptools
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.serving_load import Post
-from measuring.errors import MissingError
+from loadtest.answers import WrongAnswerError
+from loadtest.generator import Generator
+from loadtest.tally import Tally
+from loadtest.traffic import Crowd
+from measuring.errors import InputError
 
 CONNECTIONS = 1_000
 """The most that are open at once; a request that finds none free is not sent, and has status 0."""
+FIRST = 8
+"""Of them, those that are opened beforehand."""
 LEAD = 0.2
 """Seconds until the first request is due."""
 PATIENCE = 30.0
-"""Seconds to wait for answers after the last request."""
+"""Seconds to wait for an answer."""
+_STATUS = "status "
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,136 +63,60 @@ class Arrivals:
 def send(post: Post, due: Sequence[float] | NDArray[np.float64]) -> Arrivals:
     """Send one request at each of these moments, rising, in seconds from now.
 
-    Raises MissingError where nobody listens.
+    Raises MissingError where nobody listens, InputError for moments that do not rise.
     """
-    return asyncio.run(_Generator(post, np.asarray(due, np.float64)).run())
+    moments = np.asarray(due, np.float64)
+    if (np.diff(moments) <= 0.0).any():
+        raise InputError("moments of requests: expected each to be later than the one before")
+    generator = Generator(_Posted(post), connections=CONNECTIONS, first=FIRST)
+    start = time.perf_counter() + LEAD
+    journal = _Journal(start, moments)
+    generator.run(Crowd(iter(moments.tolist()), start), journal)
+    return journal.arrivals
 
 
-class _Generator:
-    """The connections of one run, those without a request on the way first."""
+class _Posted:
+    """The generator's questions: one, to which 200 is a right answer."""
 
-    def __init__(self, post: Post, due: NDArray[np.float64]) -> None:
+    timeout = PATIENCE
+
+    def __init__(self, post: Post) -> None:
         address = urlsplit(post.url)
-        self.host, self.port = address.hostname or "", address.port or 80
-        self.message = _message(post, address.netloc)
-        self._due = due
-        self._sent, self._answered = np.full(len(due), np.nan), np.full(len(due), np.nan)
-        self._status = np.zeros(len(due), np.int64)
-        self._free: list[_Connection] = []
-        self._open = 0
-        self._unanswered = len(due)
-        self._start = 0.0
+        self.address = address.hostname or "", address.port or 80
+        self.messages = (_message(post, address.netloc),)
 
-    async def run(self) -> Arrivals:
-        self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        await self._connect_first()
-        self._start = time.perf_counter() + LEAD
-        clock = threading.Thread(target=self._keep_time, daemon=True)
-        clock.start()
-        try:
-            async with asyncio.timeout(float(self._due[-1]) + LEAD + PATIENCE):
-                await self._done.wait()
-        except TimeoutError:
-            pass  # what is missing has status 0
-        for connection in self._free:
-            connection.transport.close()
-        return Arrivals(self._due, self._sent, self._answered, self._status)
-
-    async def _connect_first(self) -> None:
-        self._open = 1
-        try:
-            await self._loop.create_connection(lambda: _Connection(self), self.host, self.port)
-        except OSError as error:
-            raise MissingError(f"nobody listens at {self.host}:{self.port}: {error}") from error
-
-    def _keep_time(self) -> None:
-        for index, due in enumerate(self._due.tolist()):
-            left = self._start + due - time.perf_counter()
-            if left > 0:
-                time.sleep(left)
-            self._loop.call_soon_threadsafe(self._send, index)
-
-    def _send(self, index: int) -> None:
-        if self._free:
-            self._free.pop().send(index)
-        elif self._open < CONNECTIONS:
-            self._loop.create_task(self._send_on_new(index))
-        else:
-            self._end()
-
-    async def _send_on_new(self, index: int) -> None:
-        self._open += 1
-        try:
-            _, connection = await self._loop.create_connection(
-                lambda: _Connection(self, joins=False), self.host, self.port
-            )
-        except OSError:
-            self._open -= 1
-            self._end()
-            return
-        connection.send(index)
-
-    def sent(self, index: int) -> None:
-        self._sent[index] = time.perf_counter() - self._start
-
-    def answered(self, index: int, status: int) -> None:
-        self._answered[index] = time.perf_counter() - self._start
-        self._status[index] = status
-        self._end()
-
-    def joined(self, connection: "_Connection") -> None:
-        self._free.append(connection)
-
-    def lost(self, connection: "_Connection", index: int | None) -> None:
-        self._open -= 1
-        if connection in self._free:
-            self._free.remove(connection)
-        if index is not None:
-            self._end()
-
-    def _end(self) -> None:
-        self._unanswered -= 1
-        if self._unanswered == 0:
-            self._done.set()
+    def check(self, number: int, status: int, headers: Mapping[bytes, bytes], data: bytes) -> None:  # noqa: ARG002
+        """Raises WrongAnswerError for any other status."""
+        if status != 200:
+            raise WrongAnswerError(f"{_STATUS}{status}", "")
 
 
-class _Connection(asyncio.Protocol):
-    """One request at a time; free again when its answer is complete."""
+class _Journal(Tally):
+    """Counts nothing, and keeps every request."""
 
-    transport: asyncio.Transport
+    def __init__(self, start: float, due: NDArray[np.float64]) -> None:
+        super().__init__(start, np.inf)
+        nothing = np.full(len(due), np.nan)
+        self.arrivals = Arrivals(due, nothing, nothing.copy(), np.zeros(len(due), np.int64))
+        self._index = {moment: index for index, moment in enumerate((start + due).tolist())}
 
-    def __init__(self, generator: _Generator, *, joins: bool = True) -> None:
-        self._generator = generator
-        self._joins = joins
-        self._index: int | None = None
-        self._parser = httptools.HttpResponseParser(self)
+    def drop(self, due: float) -> None:
+        """Left as it is."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
-        if self._joins:
-            self._generator.joined(self)
+    def send(self, due: float, sent: float) -> None:
+        self.arrivals.sent[self._index[due]] = sent - self.begin
 
-    def send(self, index: int) -> None:
-        self._index = index
-        self.transport.write(self._generator.message)
-        self._generator.sent(index)
+    def right(self, due: float, sent: float, now: float, stages: Mapping[str, float]) -> None:  # noqa: ARG002
+        self._answer(due, now, 200)
 
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
+    def wrong(self, due: float, kind: str, example: str) -> None:  # noqa: ARG002
+        if kind.startswith(_STATUS):
+            self._answer(due, time.perf_counter(), int(kind.removeprefix(_STATUS)))
 
-    def on_message_complete(self) -> None:
-        """httptools calls this at the end of an answer."""
-        index, self._index = self._index, None
-        if index is not None:
-            self._generator.answered(index, self._parser.get_status_code())
-        if self._parser.should_keep_alive():
-            self._parser = httptools.HttpResponseParser(self)
-            self._generator.joined(self)
-        else:
-            self.transport.close()
-
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  asyncio's
-        self._generator.lost(self, self._index)
+    def _answer(self, due: float, now: float, status: int) -> None:
+        index = self._index[due]
+        self.arrivals.answered[index] = now - self.begin
+        self.arrivals.status[index] = status
 
 
 def _message(post: Post, host: str) -> bytes:
