@@ -57,9 +57,27 @@ def runs(
         "unknown": ("--host", service.url, "--model", "three", "-t", "2"),
     }  # fmt: skip
     folder = tmp_path_factory.mktemp("runs")
-    return {
+    started = {
         name: LocustProcess(folder / name, *HEADLESS, *words, installed=True)
         for name, words in arguments.items()
+    }
+    return started | master_and_workers(folder, service.url)
+
+
+def master_and_workers(folder: Path, url: str) -> dict[str, LocustProcess]:
+    port = str(free_port())
+    commands = {
+        "master": (
+            *HEADLESS, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+            "--expect-workers", "2", "--host", url, *ONE, "-u", "8", "-r", "8", "-t", "1",
+            "--batch-size", "1", "8",
+        ),
+        "first worker": ("--worker", "--master-port", port),
+        "second worker": ("--worker", "--master-port", port),
+    }  # fmt: skip
+    return {
+        name: LocustProcess(folder / name, *words, tables=name == "master")
+        for name, words in commands.items()
     }
 
 
@@ -127,22 +145,12 @@ def test_mistakes_end_the_run_before_it_begins(
     assert "Traceback" not in ended.log
 
 
-def test_a_master_adds_up_what_its_workers_did(service: ServiceProcess, tmp_path: Path) -> None:
-    port = str(free_port())
-    workers = [
-        LocustProcess(tmp_path / name, "--worker", "--master-port", port, tables=False)
-        for name in ("first", "second")
-    ]
-    master = LocustProcess(
-        tmp_path / "master", *HEADLESS, "--master", "--master-bind-host", "127.0.0.1",
-        "--master-bind-port", port, "--expect-workers", "2", "--host", service.url, *ONE,
-        "-u", "8", "-r", "8", "-t", "1", "--batch-size", "1", "8",
-    )  # fmt: skip
-    ended = master.wait()
+def test_a_master_adds_up_what_its_workers_did(runs: dict[str, LocustProcess]) -> None:
+    ended = runs["master"].wait()
     check_tables(ended)
     assert "2 workers connected" in ended.log
-    for worker in workers:
-        assert worker.wait().code == 0
+    for worker in ("first worker", "second worker"):
+        assert runs[worker].wait().code == 0
 
 
 def test_the_page_offers_the_options_and_runs_with_them(
