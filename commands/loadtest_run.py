@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _TICK = 0.25  # seconds
 _OFF = 1.5
+_WORDS = 32
+"""Characters beside the bar, which leave room for it in 80 columns."""
 
 
 class Kept:
@@ -121,7 +123,7 @@ class _Shown:
     @contextmanager
     def during(self, words: str, _seconds: float, /) -> Iterator[None]:
         """One load on one target."""
-        self._bar.now(words)
+        self._bar.now(words if len(words) <= _WORDS else f"...{words[3 - _WORDS :]}")
         over = threading.Event()
         ticking = threading.Thread(target=self._tick, args=(over,), daemon=True)
         ticking.start()

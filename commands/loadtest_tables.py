@@ -86,7 +86,7 @@ def _print_by_batch(points: "Sequence[Point]", traffic: str, names: Mapping[str,
         at = {point.outcome.target.batch: point for point in points if point.model.id == name}
         best = max(at.values(), key=lambda point: point.images_per_second)
         floor = " (null: the floor)" if best.model.is_floor else ""
-        cells = (f"{at[batch].images_per_second:.1f}" if batch in at else "" for batch in batches)
+        cells = (_rate(at[batch].images_per_second) if batch in at else "" for batch in batches)
         rows.append((names[name] + floor, *cells, str(best.outcome.target.batch)))
     print_table(("model", *(f">{batch}" for batch in batches), ">best batch"), rows)
 
@@ -94,37 +94,61 @@ def _print_by_batch(points: "Sequence[Point]", traffic: str, names: Mapping[str,
 def _print_points(
     points: "Sequence[Point]", all_points: "Sequence[Point]", traffic: str, names: Mapping[str, str]
 ) -> None:
+    """One table; in a narrow terminal one of the answers and one of the service."""
     from measuring.percentiles import CLAIMS
 
     results.print(f"\n{traffic}, milliseconds", style="bold")
-    columns = (
-        *("model", ">batch", ">images/s", ">95 %", *(f">{name}" for name in CLAIMS), ">errors"),
-        *(*(f">{stage}" for stage in _STAGES), ">floor", ">above it"),
-        *(">CPU cores", ">MB", "verdict"),
-    )
-    rows = [_row(point, all_points, names) for point in points]
+    places = ("model", ">batch")
+    answers = (">images/s", ">95 %", *(f">{name}" for name in CLAIMS), ">errors", "verdict")
+    inside = (*(f">{stage}" for stage in _STAGES), ">floor", ">above it", ">CPU cores", ">MB")
+    rows = [
+        (
+            (names[point.model.id], str(point.outcome.target.batch)),
+            _answers(point),
+            _inside(point, all_points),
+        )
+        for point in points
+    ]
+    if results.width >= _NARROW:
+        _print_filled(
+            (*places, *answers[:-1], *inside, answers[-1]),
+            [(*place, *told[:-1], *within, told[-1]) for place, told, within in rows],
+        )
+        return
+    _print_filled((*places, *answers), [(*place, *told) for place, told, _ in rows])
+    _print_filled((*places, *inside), [(*place, *within) for place, _, within in rows])
+
+
+def _print_filled(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Without the columns that nothing is in."""
     filled = [at for at in range(len(columns)) if any(row[at] for row in rows)]
     print_table([columns[at] for at in filled], [[row[at] for at in filled] for row in rows])
 
 
-def _row(point: "Point", points: "Sequence[Point]", names: Mapping[str, str]) -> tuple[str, ...]:
-    from loadtest.point import floor_point
+def _answers(point: "Point") -> tuple[str, ...]:
     from measuring.percentiles import CLAIMS
 
-    outcome, interval = point.outcome, point.throughput
+    interval = point.throughput
+    return (
+        _rate(point.images_per_second),
+        f"{interval.low:.0f}-{interval.high:.0f}" if interval else "",
+        *(_claimed(point, name) for name in CLAIMS),
+        f"{point.error_share:.2%}" if point.error_share else "0",
+        _verdict(point),
+    )
+
+
+def _inside(point: "Point", points: "Sequence[Point]") -> tuple[str, ...]:
+    """What the service says of itself, and what is above the floor."""
+    from loadtest.point import floor_point
+
     floor = floor_point(points, point)
     medians = [
         it.outcome.latency.percentile(50.0) for it in (point, floor) if it and it.outcome.latency
     ]
-    stages = (outcome.stages.get(stage) for stage in _STAGES)
+    stages = (point.outcome.stages.get(stage) for stage in _STAGES)
     cpu, memory = point.usage.cpu_per_image, point.usage.memory
     return (
-        names[point.model.id],
-        str(outcome.target.batch),
-        f"{point.images_per_second:.1f}",
-        f"{interval.low:.0f}-{interval.high:.0f}" if interval else "",
-        *(_claimed(point, name) for name in CLAIMS),
-        f"{point.error_share:.2%}" if point.error_share else "0",
         *(_milliseconds(stage.summary["mean"]) if stage else "" for stage in stages),
         *(
             (_milliseconds(medians[1]), _milliseconds(medians[0] - medians[1]))
@@ -133,8 +157,11 @@ def _row(point: "Point", points: "Sequence[Point]", names: Mapping[str, str]) ->
         ),
         f"{cpu * point.images_per_second:.2f}" if cpu is not None else "",
         f"{memory / 1e6:.0f}" if memory is not None else "",
-        _verdict(point),
     )
+
+
+def _rate(images_per_second: float) -> str:
+    return f"{images_per_second:.0f}" if images_per_second >= 100 else f"{images_per_second:.1f}"
 
 
 def _claimed(point: "Point", name: str) -> str:
