@@ -35,6 +35,7 @@ def configure(*, access: bool, form: Format = "text") -> None:
     if form == "json":  # what would be printed otherwise, and not as JSON
         logging.captureWarnings(capture=True)
         threading.excepthook = _log_thread
+        sys.excepthook = _log_crash
 
 
 def configured() -> tuple[bool, Format]:
@@ -87,6 +88,12 @@ def _text() -> logging.Formatter:
     )
     formatter.converter = time.gmtime
     return formatter
+
+
+def _log_crash(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    logging.getLogger("stride.serve").critical("ended by an error", exc_info=(kind, error, trace))
 
 
 def _log_thread(arguments: threading.ExceptHookArgs) -> None:

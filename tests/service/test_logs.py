@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ def logging_restored() -> Iterator[None]:
     """What `configure` sets is the whole process's."""
     root = logging.getLogger()
     access = logging.getLogger("stride.access")
-    before = root.handlers, root.level, access.level, threading.excepthook
+    before = root.handlers, root.level, access.level, threading.excepthook, sys.excepthook
     yield
-    root.handlers, root.level, access.level, threading.excepthook = before
+    root.handlers, root.level, access.level, threading.excepthook, sys.excepthook = before
     logging.captureWarnings(capture=False)
 
 
@@ -76,7 +77,7 @@ def test_json_has_errors_with_their_traceback(
     assert "test_logs.py" in made["traceback"]
 
 
-def test_json_has_warnings_and_dying_threads(
+def test_json_has_warnings_threads_that_die_and_the_end(
     logging_restored: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure(access=False, form="json")
@@ -86,10 +87,12 @@ def test_json_has_warnings_and_dying_threads(
     thread = threading.Thread(target=lambda: 1 / 0, name="engine-0")
     thread.start()
     thread.join()
-    warned, died = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    sys.excepthook(ValueError, ValueError("the last\nword"), None)
+    warned, died, ended = (json.loads(line) for line in capsys.readouterr().err.splitlines())
 
     assert warned["logger"] == "py.warnings"
     assert "a warning\nof two lines" in warned["message"]
+    assert (ended["level"], ended["error"]) == ("CRITICAL", "ValueError: the last\nword")
     assert (died["thread"], died["error"]) == ("engine-0", "ZeroDivisionError: division by zero")
 
 
