@@ -11,7 +11,7 @@ from geventhttpclient.url import URL
 from locust import FastHttpUser, task
 from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
-from locust.exception import StopUser
+from locust.exception import CatchResponseError, StopUser
 from locust.user.wait_time import constant_pacing
 
 from loadtest.locust_options import read_options
@@ -105,7 +105,7 @@ class ServiceUser(FastHttpUser):
     def _report(self, problem: str) -> None:
         self.environment.events.request.fire(
             request_type="POST", name=self.kind, response_time=0.0, response_length=0,
-            exception=ValueError(problem), context={},
+            exception=CatchResponseError(problem), context={},
         )  # fmt: skip
 
 
