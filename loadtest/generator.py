@@ -2,7 +2,6 @@
 loop, since those look at their timers once a millisecond."""
 
 import math
-import select
 import selectors
 import socket
 import time
@@ -16,6 +15,7 @@ from loadtest.connection import Address, Connection, State
 from loadtest.server_timing import stages
 from loadtest.tally import Tally
 from loadtest.traffic import Due, Traffic
+from loadtest.waiting import exact_timers, wait
 from measuring.errors import MissingError
 
 _TIMING = b"server-timing"
@@ -82,6 +82,11 @@ class Generator:
         """Until nothing is due any more and everything sent is answered or given up; everything
         that happens is counted in `tally`."""
         self._traffic, self._tally, self._running = traffic, tally, True
+        with exact_timers():
+            self._run()
+        self.close()
+
+    def _run(self) -> None:
         used, began = time.thread_time(), time.perf_counter()
         while True:
             self._send_due()
@@ -92,9 +97,8 @@ class Generator:
                 if not self._tally.cpu:
                     self._tally.cpu = [(time.thread_time() - used) / max(now - began, 1e-9)]
                 if not self._under_way:
-                    break
-            self._turn(self._wait(now))
-        self.close()
+                    return
+            self._turn(min(self._traffic.next_due(), now + _LONGEST_WAIT))
 
     def wake_on(self, file: socket.socket) -> None:
         """Look again at what is due whenever this can be read."""
@@ -108,16 +112,10 @@ class Generator:
 
     # the loop
 
-    def _wait(self, now: float) -> float:
-        """Seconds for which nothing needs to be done."""
-        until = min(self._traffic.next_due(), now + _LONGEST_WAIT)
-        return max(0.0, until - now)
-
-    def _turn(self, seconds: float) -> None:
-        """Wait so long at most, and deal with what has come."""
-        if seconds > 0.0:
-            # epoll itself waits for whole milliseconds; of its own descriptor select waits exactly
-            select.select([self._selector.fileno()], [], [], seconds)
+    def _turn(self, until: float) -> None:
+        """Wait until then at most, and deal with what has come."""
+        # epoll itself waits for whole milliseconds; for its own descriptor one can wait exactly
+        wait(self._selector.fileno(), until)
         for key, events in self._selector.select(0):
             connection = key.data
             if connection is None:
@@ -245,9 +243,20 @@ class Generator:
 
 
 def find_address(host: str, port: int) -> Address:
-    """The first that the name stands for. Raises MissingError for a name that stands for none."""
+    """Where the name leads: of several addresses, as `localhost` has them, the first at which
+    somebody listens, else the first. Raises MissingError for a name that leads nowhere."""
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise MissingError(f"{host!r} cannot be found: {error}; check --url") from error
-    return family, place
+    addresses = [(family, place) for family, _, _, _, place in found]
+    if len(addresses) == 1:
+        return addresses[0]
+    return next(filter(_listens, addresses), addresses[0])
+
+
+def _listens(address: Address) -> bool:
+    family, place = address
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_LONGEST_WAIT)
+        return probe.connect_ex(place) == 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from loadtest.answers import WrongAnswerError
-from loadtest.generator import Generator
+from loadtest.generator import Generator, find_address
 from loadtest.tally import Tally
 from loadtest.traffic import Clients, Crowd
 from measuring.errors import MissingError
@@ -183,6 +183,25 @@ def test_service_that_goes_away_ends_in_refusals() -> None:
     tally = Tally(begin, begin + 60.0)
     generator.run(Crowd(iter([0.0, 0.01, 0.02]), begin), tally)
     assert tally.errors == {"refused": 3}
+
+
+def test_name_with_several_addresses_leads_to_the_one_that_listens(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start(OK)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        deaf = listener.getsockname()[1]
+    found = [
+        socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)[0]
+        for port in (deaf, server.port)
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert find_address("localhost", 80)[1] == ("127.0.0.1", server.port)
+
+
+def test_name_that_leads_nowhere_is_said() -> None:
+    with pytest.raises(MissingError, match=r"'nowhere\.invalid' cannot be found"):
+        Generator(Asked(("nowhere.invalid", 80)), connections=1, first=1)
 
 
 def test_crowd_is_over_after_its_last_moment() -> None:

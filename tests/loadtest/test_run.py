@@ -47,7 +47,7 @@ def test_open_load_of_two_processes_is_sent_as_planned(tiny_service: str) -> Non
 
 def test_closed_load_is_answered_one_after_the_other(tiny_service: str) -> None:
     target = Target(tiny_service, "tiny", batch=4)
-    outcome = run_load(target, Load(Closed(2), seconds=0.3, warm_up=0.1))
+    outcome = run_load(target, Load(Closed(2), seconds=1.0, warm_up=0.1))
     require_consistent(outcome)
     assert outcome.ok > 2
     assert outcome.failed == outcome.dropped == outcome.generator.opened == 0
