@@ -30,6 +30,7 @@ class Shape(LoadTestShape):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._course: Course | None = None
+        self._users: list[type[User]] = []
         self._waited = 0
 
     def reset_time(self) -> None:
@@ -54,11 +55,12 @@ class Shape(LoadTestShape):
 
     def _course_of(self, environment: Environment) -> Course:
         """Of this run; another one for every question while users are constant, since the web page
-        may change them and their time."""
+        may change how many there are and for how long."""
         parsed: Any = environment.parsed_options
         if self._course is None:
             environment.process_exit_code = None
-            read_plan(parsed), _classes(environment)  # mistakes there are found sooner
+            read_plan(parsed)  # mistakes there are found sooner
+            self._users = _classes(environment)
             check_service(environment)
         if self._course is None or parsed.shape == "constant":
             self._course = Course(read_plan(parsed))
@@ -81,7 +83,7 @@ class Shape(LoadTestShape):
         if parsed.shape != "constant":
             now: int = self.get_current_user_count()  # type: ignore[no-untyped-call]
             rate = max(rate, float(abs(tick.users - now)))
-        return tick.users, rate, _classes(environment)
+        return tick.users, rate, self._users
 
 
 def _classes(environment: Environment) -> list[type[User]]:

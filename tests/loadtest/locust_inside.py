@@ -13,6 +13,7 @@ from locust.env import Environment
 
 from loadtest.locust_rounding import install
 from loadtest.locust_users import NoDelayPool
+from tests.loadtest.lying_service import LyingService
 
 TIMES = [0.6081] * 55 + [0.9178] * 35 + [12.34] * 8 + [123.4, 4567.0]
 
@@ -38,16 +39,18 @@ def rounding() -> dict[str, Any]:
     }
 
 
-def connection() -> bool:
-    """Whether a connection of a user sends at once."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = NoDelayPool().get_client(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+def connection() -> dict[str, Any]:
+    """How many connections a user takes for five requests, and whether it sends at once."""
+    with LyingService() as service:
+        client = NoDelayPool(concurrency=1).get_client(service.url + "/")
+        for _ in range(5):
+            assert b"liar" in client.get("/v2/models/liar").read()
         opened = client._connection_pool.get_socket()
-        delay_off = bool(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        at_once = bool(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         opened.close()
-    return delay_off
+        return {"connections": service.connections, "at once": at_once}
 
 
 if __name__ == "__main__":
     install()
-    print(json.dumps({"no delay": connection(), **rounding()}))  # noqa: T201
+    print(json.dumps({**connection(), **rounding()}))  # noqa: T201

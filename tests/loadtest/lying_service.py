@@ -2,10 +2,11 @@
 way there is, in turn. A real service cannot be made to on command."""
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -68,6 +69,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked = count()
+        self.connections = 0
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        self.connections += 1
+        return super().get_request()
 
 
 class LyingService:
@@ -81,6 +87,11 @@ class LyingService:
         )
         self._thread.start()
         return self
+
+    @property
+    def connections(self) -> int:
+        """That were opened so far."""
+        return self._server.connections
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()

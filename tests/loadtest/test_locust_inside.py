@@ -53,8 +53,9 @@ def test_console_lines_fit_under_locusts_own_headers(inside: dict[str, Any]) -> 
         assert line[:end].endswith("0.61"), (line, header)
 
 
-def test_connections_send_at_once(inside: dict[str, Any]) -> None:
-    assert inside["no delay"]
+def test_a_user_keeps_one_connection_that_sends_at_once(inside: dict[str, Any]) -> None:
+    assert inside["connections"] == 1
+    assert inside["at once"]
 
 
 def test_only_the_files_for_locust_import_what_patches() -> None:
