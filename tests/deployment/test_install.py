@@ -104,7 +104,7 @@ def serve(image: Image, place: Path, **environment: str) -> None:
     write_tiny(artifacts)
     (place / "root").mkdir()
     stride = str(image.prefix / "bin" / "stride")
-    program = (stride,)
+    program: tuple[str, ...] = (stride,)
     if _can_mount(place / "root"):
         program = ("unshare", "--mount", "sh", "-c", READ_ONLY, str(place / "root"), stride)
     before = _files(place)
