@@ -32,6 +32,11 @@ def test_gpus_that_are_there_have_facts_in_bytes_and_hertz() -> None:
     for gpu, state in zip(found, gpu_states(), strict=True):
         assert state.clock is None or 1e8 <= state.clock <= 1e10
         assert state.memory_used is None or 0 <= state.memory_used <= gpu.memory
+    for reading in gpu_readings():
+        assert set(reading.clocks) <= {"sm", "memory"}
+        assert all(1e8 <= hertz <= 2e10 for hertz in reading.clocks.values())
+        assert reading.temperature is None or 0 < reading.temperature < 120
+        assert reading.throttle_reasons is None or reading.throttle_reasons >= 0
 
 
 def test_gpu_at_is_the_one_that_sits_at_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
