@@ -129,8 +129,8 @@ LIMITS = Row(
             "Processor",
             "Processors that the service keeps busy.",
             "short", Thresholds(BLUE),
-            (Query('rate(process_cpu_seconds_total{job="stride"}[$__rate_interval])',
-                   "{{instance}}"),),
+            (Query("rate(process_cpu_seconds_total[$__rate_interval])"
+                   " and on (job, instance) stride_open_connections", "{{instance}}"),),
             width=8,
         ),
         Panel(

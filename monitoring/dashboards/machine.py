@@ -17,6 +17,15 @@ from monitoring.dashboards.panel import (
 HERE = 'instance=~"$instance"'
 HALF = Thresholds(GREEN, ((0.5, YELLOW), (0.8, RED)))
 ON = Thresholds(GREEN, ((1, RED),))
+NOTHING = 'label_replace(vector(0), "outcome", "off", "", "")'
+"""A zero called `off`, where a service does not do what is counted."""
+
+
+def _each(metric: str, alone: str) -> str:
+    """Of each process, or of a service that is one."""
+    whole = f'label_replace({alone}{{{HERE}, job!="prometheus"}}, "process", "service", "", "")'
+    return f"{metric}{{{HERE}}} or on (instance) {whole}"
+
 
 PROCESS = Row(
     "Process",
@@ -82,8 +91,39 @@ PROCESS = Row(
             " is missing from the collector. `off` where nothing is traced.",
             "reqps", ON,
             (Query(f"sum by (outcome) (rate(stride_traces_total{{{HERE}}}[$__rate_interval]))"
-                   ' or label_replace(vector(0), "outcome", "off", "", "")', "{{outcome}}"),),
+                   f" or {NOTHING}", "{{outcome}}"),),
             width=6,
+        ),
+    ),
+)  # fmt: skip
+
+FRONTENDS = Row(
+    "Processes",
+    (
+        Panel(
+            "lines",
+            "Processes that work",
+            "1 while it works: the service, and with --frontends each of its processes.",
+            "short", Thresholds(RED, ((1, GREEN),)),
+            (Query(_each("stride_process_up", "up"), "{{instance}} {{process}}"),), width=8,
+        ),
+        Panel(
+            "lines",
+            "Restarts",
+            "Processes that ended and were started again, with --frontends, within 15 minutes.",
+            "short", ON,
+            (Query(f"sum by (process) (increase(stride_process_restarts_total{{{HERE}}}[15m]))"
+                   f" or {NOTHING.replace('outcome', 'process')}", "{{process}}"),),
+            width=8,
+        ),
+        Panel(
+            "lines",
+            "Memory of each process",
+            "Resident memory; what processes share counts in each.",
+            "bytes", Thresholds(GREEN, ((4e9, YELLOW), (16e9, RED))),
+            (Query(_each("stride_process_resident_memory_bytes", "process_resident_memory_bytes"),
+                   "{{instance}} {{process}}"),),
+            width=8,
         ),
     ),
 )  # fmt: skip
@@ -161,5 +201,5 @@ MACHINE = Dashboard(
             many=True,
         ),
     ),
-    (PROCESS, GPU),
+    (PROCESS, FRONTENDS, GPU),
 )

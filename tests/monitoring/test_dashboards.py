@@ -13,6 +13,7 @@ from measuring.gpu import GpuReading
 from monitoring.dashboards.generate import DASHBOARDS, FOLDER, as_json
 from monitoring.dashboards.panel import Dashboard
 from monitoring.queries import dashboards, panels, queries
+from service.frontends.census import Census
 from service.gpu_metrics import render_gpus
 from service.metrics import STAGES, Metrics
 from service.statistics import Statistics
@@ -55,7 +56,7 @@ def families() -> dict[str, set[str]]:
     suffixes = {"counter": ("_total", "_created"), "histogram": ("_bucket", "_sum", "_count")}
     found = {
         family.name: {family.name + suffix for suffix in suffixes.get(family.type, ("",))}
-        for family in metrics.registry.collect()
+        for family in (*metrics.registry.collect(), *Census(["engine"]).collect())
     }
     text = render({"m": Statistics()}, {"m": 0}) + render_gpus([GPU])
     return found | {name: {name} for name in re.findall(r"(?m)^# TYPE (\S+)", text)}
