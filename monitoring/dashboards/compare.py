@@ -35,7 +35,7 @@ TIMES = Thresholds(GREEN, ((1, YELLOW), (2, RED)))
 
 
 def _variable(letter: str, what: str) -> Variable:
-    return Variable(f"model_{letter.lower()}", letter, what, LOADED)
+    return Variable(f"model_{letter.lower()}", letter, what, LOADED, last=letter == "B")
 
 
 def _share(outcomes: str, selector: str, *, of: str) -> str:

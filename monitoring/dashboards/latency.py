@@ -26,7 +26,7 @@ from monitoring.dashboards.panel import (
 )
 
 ONE = 'model="$model"'
-STAGE = f'{ONE}, stage="$stage"'
+STAGE = f'{ONE}, stage=~"$stage"'
 ANSWERED = f'{ONE}, outcome="ok"'
 BATCHES = Thresholds(BLUE)
 TRITONS = ("queue", "compute_input", "compute_infer", "compute_output")
@@ -70,7 +70,7 @@ BY_STAGE = Row(
             "Waterfall",
             "Mean of each stage over the last minute, one after the other, for each model: where"
             " the time goes.",
-            "s", LATENCY, stage_means('model=~".+"'),
+            "s", LATENCY, stage_means('model!="unknown"'),
         ),
         Panel(
             "stack",
@@ -107,13 +107,13 @@ EACH = Row(
             "heatmap",
             "$stage by time",
             "How often this stage took how long.",
-            "s", LATENCY, buckets("stride_stage_seconds", STAGE), repeat="stage",
+            "s", LATENCY, buckets("stride_stage_seconds", STAGE), width=24, repeat="stage",
         ),
         Panel(
             "lines",
             "Percentiles of $stage",
             "p50, p95 and p99 of this stage.",
-            "s", LATENCY, percentiles("stride_stage_seconds", STAGE), repeat="stage",
+            "s", LATENCY, percentiles("stride_stage_seconds", STAGE), width=24, repeat="stage",
         ),
     ),
 )  # fmt: skip

@@ -67,13 +67,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Variable:
-    """A choice above the dashboard: the values of a label. `many`: several or all of them."""
+    """A choice above the dashboard: the values of a label. `many`: several or all of them; `last`:
+    the last one unless chosen, not the first."""
 
     name: str
     title: str
     description: str
     query: str
     many: bool = False
+    last: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ def _add(made: build.Dashboard, row: Row) -> None:
 
 
 def _variable(variable: Variable) -> build.QueryVariable:
+    sort = model.VariableSort  # Grafana chooses the first one
     made = (
         build.QueryVariable(variable.name)
         .label(variable.title)
@@ -68,7 +69,7 @@ def _variable(variable: Variable) -> build.QueryVariable:
         .datasource(DATA)
         .query(variable.query)
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(model.VariableSort.ALPHABETICAL_ASC)
+        .sort(sort.ALPHABETICAL_DESC if variable.last else sort.ALPHABETICAL_ASC)
         .multi(variable.many)
         .include_all(variable.many)
     )

@@ -96,6 +96,13 @@ def test_dashboards_fit_their_grid_and_number_their_panels() -> None:
         assert len({panel["id"] for panel in text["panels"]}) == len(places)
 
 
+def test_tables_ask_for_the_same_labels_in_all_columns() -> None:
+    for name, panel in PANELS:
+        if panel["type"] in ("table", "barchart"):
+            for target in panel["targets"]:
+                assert re.match(r"\w+ by \(model\b", target["expr"]), f"{name}: {target['expr']}"
+
+
 def test_load_tests_are_marked_on_every_dashboard() -> None:
     for name in dashboards():
         text = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
