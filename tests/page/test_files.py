@@ -65,6 +65,17 @@ def test_settings_are_those_of_the_service(client: Client) -> None:
     assert settings["max_pixels"] == 50_000_000
 
 
+def test_metrics_can_be_asked_for_by_name(client: Client) -> None:
+    """What the page asks for every two seconds: three series, not all of them."""
+    asked = "name[]=stride_queue_depth&name[]=stride_requests_total"
+    text = client.get(f"/metrics?{asked}").data.decode()
+    assert re.findall(r"^# TYPE (\S+)", text, re.MULTILINE) == [
+        "stride_queue_depth", "stride_requests_total"
+    ]  # fmt: skip
+    assert len(text) < len(client.get("/metrics").data) / 4
+    assert client.get("/metrics?name[]=nothing").data == b""
+
+
 class Loaded(HTMLParser):
     """What a document loads, and what it has inline."""
 
