@@ -11,96 +11,66 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib.metadata import version
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
 
+from loadtest.account import outcome_of
 from loadtest.generator import Generator
-from loadtest.load import Load, Open
-from loadtest.outcome import Outcome
+from loadtest.load import SHORTEST, Load, Open
+from loadtest.outcome import LoadgenVerdict, Outcome
 from loadtest.prepared import Prepared
-from loadtest.processes import end_with, ignore_interrupts, receive
-from loadtest.run import outcome_of
+from loadtest.processes import drive, end_with, receive, settle
 from loadtest.tally import Tally
 from loadtest.traffic import Due
 from measuring.errors import InputError, StrideError
-from measuring.loadgen_log import PREFIX, SUMMARY, Summary, load_loadgen, read_summary
+from measuring.loadgen_log import PREFIX, SUMMARY, load_loadgen, read_summary
 from measuring.percentiles import least_count
 from measuring.record import now
 
-LATENCY_BOUND = 0.015
-"""Seconds that 99 of 100 queries may take: MLPerf's bound of ResNet-50."""
 _MILLISECONDS, _NANOSECONDS = 1e3, 1e9
 _OVERTIME = 3600.0
 
 
-@dataclass(frozen=True)
-class ServerScenario:
-    """`rate`: queries per second, each one request; `latency_bound`: seconds that the 99th
-    percentile may take; `min_queries`: by default what LoadGen's early stopping needs."""
-
-    rate: float
-    latency_bound: float = LATENCY_BOUND
-    seconds: float = 10.0
-    min_queries: int = least_count(99.0)
-    max_connections: int = 1_000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        Load(self._traffic, self.seconds, seed=self.seed)  # which looks at the numbers
-        if not 0.0 < self.latency_bound <= 3600.0 or self.min_queries < 1:
-            raise InputError(
-                f"latency bound {self.latency_bound} s with {self.min_queries} queries, expected "
-                "more than 0 of both"
-            )
-
-    @property
-    def _traffic(self) -> Open:
-        return Open(self.rate, "poisson", self.max_connections)
-
-    def load(self, seconds: float) -> Load:
-        """As it was, for so many seconds."""
-        return Load(self._traffic, seconds, warm_up=0.0, seed=self.seed)
-
-
-@dataclass(frozen=True, eq=False)
-class LoadgenOutcome:
-    """`outcome`: by our own clock, from when LoadGen handed each query over; `summary`: LoadGen's
-    verdict, reasons and 99th percentile, from when it had scheduled them. LoadGen knows no failed
-    queries: `valid` is its verdict, and that there were none."""
-
-    outcome: Outcome
-    summary: Summary
-    version: str
-
-    @property
-    def valid(self) -> bool:
-        return self.summary.valid and not self.outcome.failed and not self.outcome.dropped
-
-
-def run_loadgen(prepared: Prepared, scenario: ServerScenario) -> LoadgenOutcome:
-    """One run, in a process of its own. Raises MissingError where LoadGen is not installed or
-    nobody listens any more."""
+def run_loadgen(prepared: Prepared, load: Load) -> Outcome:
+    """A load whose arrivals are LoadGen's, in a process of its own, after a warm-up of random ones;
+    with LoadGen's verdict, also as a note. It lasts until LoadGen has sent what its early stopping
+    needs. Raises MissingError where LoadGen is not installed or nobody listens any more."""
     load_loadgen()
+    traffic = load.traffic
+    if not isinstance(traffic, Open):
+        raise InputError("LoadGen's Server scenario has a rate, not clients that wait")
+    seconds = max(load.seconds, least_count(99.0) / traffic.rate)
+    load = replace(load, seconds=seconds)
+    if load.warm_up >= SHORTEST:
+        before = replace(load, traffic=replace(traffic, arrivals="poisson"), seconds=load.warm_up)
+        drive(prepared, replace(before, warm_up=0.0))
+    started = now()
+    tally, text = _in_a_process(prepared, load)
+    outcome = outcome_of(prepared, load, tally, started=started)
+    summary = read_summary(text)
+    valid = summary.valid and not outcome.failed and not outcome.dropped
+    release = version("mlcommons-loadgen")
+    verdict = LoadgenVerdict(summary, valid, release, traffic.latency_bound)
+    return replace(outcome, loadgen=verdict, notes=(*outcome.notes, verdict.words))
+
+
+def _in_a_process(prepared: Prepared, load: Load) -> tuple[Tally, str]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, prepared, scenario), daemon=True)
-    started = now()
+    process = context.Process(target=_work, args=(theirs, prepared, load), daemon=True)
     process.start()
     theirs.close()
     try:
-        tally, text = _found(receive(ours, scenario.seconds + _OVERTIME))
+        return _found(receive(ours, load.seconds + _OVERTIME))
     finally:
         ours.close()
         process.join(5)
         if process.is_alive():
             process.kill()
             process.join()
-    load = scenario.load(tally.end - tally.begin)
-    outcome = outcome_of(prepared, load, tally, started=started)
-    return LoadgenOutcome(outcome, read_summary(text), version("mlcommons-loadgen"))
 
 
 def _found(received: object) -> tuple[Tally, str]:
@@ -109,18 +79,18 @@ def _found(received: object) -> tuple[Tally, str]:
     return tally, text
 
 
-def _work(pipe: Pipe, prepared: Prepared, scenario: ServerScenario) -> None:
-    ignore_interrupts()
+def _work(pipe: Pipe, prepared: Prepared, load: Load) -> None:
+    settle(load)
     threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
     try:
-        pipe.send(_drive(prepared, scenario, pipe))
+        pipe.send(_drive(prepared, load, pipe))
     except (EOFError, BrokenPipeError):
         return  # nobody wants to know
     except Exception as error:  # noqa: BLE001  raised where it was asked for
         pipe.send(error if isinstance(error, StrideError) else StrideError(repr(error)))
 
 
-def _drive(prepared: Prepared, scenario: ServerScenario, pipe: Pipe) -> tuple[Tally, str]:
+def _drive(prepared: Prepared, load: Load, pipe: Pipe) -> tuple[Tally, str]:
     """What was counted, and LoadGen's summary."""
 
     def carry() -> None:
@@ -131,11 +101,14 @@ def _drive(prepared: Prepared, scenario: ServerScenario, pipe: Pipe) -> tuple[Ta
             os._exit(1)
 
     loadgen = load_loadgen()
-    first = prepared.connections(scenario.rate, scenario.max_connections)
-    generator = Generator(prepared, connections=scenario.max_connections, first=first)
+    traffic = load.traffic
+    assert isinstance(traffic, Open)  # noqa: S101  see run_loadgen
+    first = prepared.connections(traffic.rate, traffic.max_connections)
+    generator = Generator(prepared, connections=traffic.max_connections, first=first)
     queries = _Queries(loadgen)
     generator.wake_on(queries.bell)
-    tally = Tally(time.perf_counter(), math.inf)
+    begin = time.perf_counter()
+    tally = Tally(begin, begin + load.seconds)
     thread = threading.Thread(target=carry)
     count = len(prepared.messages)
     sut = loadgen.ConstructSUT(queries.put, lambda: None)
@@ -146,9 +119,8 @@ def _drive(prepared: Prepared, scenario: ServerScenario, pipe: Pipe) -> tuple[Ta
         log.log_output.outdir, log.log_output.prefix = folder, PREFIX
         thread.start()
         try:
-            loadgen.StartTestWithLogSettings(sut, library, _settings(loadgen, scenario), log)
+            loadgen.StartTestWithLogSettings(sut, library, _settings(loadgen, load, traffic), log)
         finally:
-            tally.end = time.perf_counter()
             queries.end()
             thread.join()
             loadgen.DestroyQSL(library)
@@ -192,14 +164,14 @@ class _Queries:
         return self._ended and not self._waiting
 
 
-def _settings(loadgen: Any, scenario: ServerScenario) -> Any:
+def _settings(loadgen: Any, load: Load, traffic: Open) -> Any:
     settings = loadgen.TestSettings()
     settings.scenario = loadgen.TestScenario.Server
     settings.mode = loadgen.TestMode.PerformanceOnly
-    settings.min_duration_ms = round(scenario.seconds * _MILLISECONDS)
-    settings.min_query_count = scenario.min_queries
-    settings.server_target_qps = scenario.rate
-    settings.server_target_latency_ns = round(scenario.latency_bound * _NANOSECONDS)
-    settings.qsl_rng_seed = settings.sample_index_rng_seed = scenario.seed + 1
-    settings.schedule_rng_seed = scenario.seed + 1
+    settings.min_duration_ms = round(load.seconds * _MILLISECONDS)
+    settings.min_query_count = least_count(99.0)
+    settings.server_target_qps = traffic.rate
+    settings.server_target_latency_ns = round(traffic.latency_bound * _NANOSECONDS)
+    settings.qsl_rng_seed = settings.sample_index_rng_seed = load.seed + 1
+    settings.schedule_rng_seed = load.seed + 1
     return settings

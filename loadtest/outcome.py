@@ -7,6 +7,7 @@ from loadtest.load import Load
 from loadtest.service import Model
 from loadtest.target import Target
 from measuring.latencies import Latencies
+from measuring.loadgen_log import Summary
 
 SLICES = 20
 """Equal parts of the measured seconds. What is noise shows in how they differ."""
@@ -37,6 +38,30 @@ class Generator:
     lost: int
 
 
+@dataclass(frozen=True)
+class LoadgenVerdict:
+    """`summary`: LoadGen's own, with its 99th percentile from when it had scheduled queries.
+
+    LoadGen knows no failed queries: `valid` is its verdict, and that there were none.
+    """
+
+    summary: Summary
+    valid: bool
+    version: str
+    latency_bound: float
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        said = "VALID" if self.summary.valid else "INVALID"
+        reasons = f" ({'; '.join(self.summary.reasons)})" if self.summary.reasons else ""
+        but = "; but requests failed" if self.summary.valid and not self.valid else ""
+        return (
+            f"LoadGen {self.version} says {said}{reasons}: p99 {self.summary.p99 * 1e3:.4g} ms, "
+            f"bound {self.latency_bound * 1e3:.4g} ms{but}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """All counts are of requests due after the warm-up; `started` and `ended` are ISO 8601 times.
@@ -48,6 +73,7 @@ class Outcome:
     slice of the measured seconds, 0 to SLICES - 1, that a request was due in. `stages`: seconds by
     the service's own account (Server-Timing), `total` among them. `errors` by kind, with one
     message of each in `examples`. `invalid`: why the generator, not the service, was the limit.
+    `loadgen`: what MLCommons LoadGen says, where it said when requests were due.
     """
 
     target: Target
@@ -70,6 +96,7 @@ class Outcome:
     invalid: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     """What a reader should know besides, such as pictures that are not photographs."""
+    loadgen: LoadgenVerdict | None = None
 
     @property
     def failed(self) -> int:

@@ -65,9 +65,7 @@ def drive(prepared: Prepared, load: Load) -> Tally:
 
 def work(pipe: Pipe, job: Job) -> None:
     """The whole life of one process: ready, begin, result."""
-    ignore_interrupts()
-    if job.load.cores is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, job.load.cores)
+    settle(job.load)
     try:
         run = _Run(job)
         pipe.send(None)
@@ -80,9 +78,12 @@ def work(pipe: Pipe, job: Job) -> None:
         pipe.send(error if isinstance(error, StrideError) else StrideError(repr(error)))
 
 
-def ignore_interrupts() -> None:
-    """One at the terminal is for the process that started this one, which ends it then."""
+def settle(load: Load) -> None:
+    """This process onto its cores; interrupts at the terminal are for the one that started it,
+    which ends it then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if load.cores is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, load.cores)
 
 
 def end_with(pipe: Pipe) -> None:

@@ -1,11 +1,11 @@
 """A load on a target: bodies made, answers known, processes started, all of it merged."""
 
-from loadtest.load import Load
-from loadtest.objections import objections
-from loadtest.outcome import Generator, Outcome, Second
+from loadtest.account import outcome_of
+from loadtest.load import Load, Open
+from loadtest.loadgen_server import run_loadgen
+from loadtest.outcome import Outcome
 from loadtest.prepared import Prepared, prepare
 from loadtest.processes import drive
-from loadtest.tally import Moment, Tally
 from loadtest.target import Target
 from measuring.record import now
 
@@ -14,50 +14,12 @@ def run_load(target: Target, load: Load, *, prepared: Prepared | None = None) ->
     """Drive the target; `prepared`: of the same target, where several loads follow each other.
 
     Raises what `prepare` raises: MissingError where nobody answers and InputError where the service
-    does not have the model or refuses the body. What goes wrong under load is counted.
+    does not have the model or refuses the body; MissingError, too, where LoadGen is to say when
+    requests are due and is not installed. What goes wrong under load is counted.
     """
     ready = prepared or prepare(target, seed=load.seed)
+    if isinstance(load.traffic, Open) and load.traffic.arrivals == "loadgen":
+        return run_loadgen(ready, load)
     started = now()
     tally = drive(ready, load)
     return outcome_of(ready, load, tally, started=started)
-
-
-def outcome_of(prepared: Prepared, load: Load, tally: Tally, *, started: str) -> Outcome:
-    """From what was counted, ending now."""
-    stages = {name: recorder.latencies() for name, recorder in tally.stages.items()}
-    return Outcome(
-        target=prepared.target,
-        load=load,
-        model=prepared.model,
-        started=started,
-        ended=now(),
-        due=tally.due,
-        sent=tally.sent,
-        ok=tally.ok,
-        dropped=tally.dropped,
-        answered=tally.answered,
-        errors=dict(tally.errors.most_common()),
-        examples=tally.examples,
-        latency=tally.latency.latencies(),
-        service_time=tally.service_time.latencies(),
-        stages={name: found for name, found in stages.items() if found is not None},
-        generator=Generator(
-            cpu=tuple(tally.cpu),
-            late=tally.late,
-            lag=tally.lag.latencies(),
-            opened=tally.opened,
-            lost=tally.lost,
-        ),
-        timeline=_timeline(tally),
-        invalid=objections(load, tally),
-        notes=prepared.notes,
-    )
-
-
-def _timeline(tally: Tally) -> tuple[Second, ...]:
-    """Every second, those in which nothing was due, too."""
-    last = max(tally.timeline, default=-1)
-    moments = (tally.timeline.get(second, Moment()) for second in range(last + 1))
-    return tuple(
-        Second(moment.sent, moment.ok, moment.failed, moment.slowest) for moment in moments
-    )

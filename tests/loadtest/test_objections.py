@@ -88,7 +88,7 @@ def test_warm_up_is_not_counted_but_its_answers_may_come_later() -> None:
         (lambda: Open(float("nan")), "rate is nan"),
         (
             lambda: Open(1.0, "uniform"),  # type: ignore[arg-type]
-            "'uniform', expected poisson or constant",
+            "'uniform', expected poisson or constant or loadgen",
         ),
         (lambda: Closed(0), "connections are 0"),
         (lambda: Load(Closed(2), processes=3), "2 connections for 3 processes"),
