@@ -56,9 +56,10 @@ _FOLDER = Path("results/loadtest")
 @click.option("--processes", type=int, show_default="1", help="That make the load.")
 @click.option(
     "--arrivals",
-    type=click.Choice(["poisson", "constant"]),
+    type=click.Choice(["poisson", "constant", "loadgen"]),
     show_default="poisson",
-    help="At a --rate: as independent clients come, or evenly.",
+    help="At a --rate: as independent clients come, evenly, or as MLCommons LoadGen says, which "
+    "judges the run, too, by the SLO's p99 or 15 ms.",
 )
 @click.option(
     "--slo", help="Bounds that every point has to keep: p99=20ms,errors=0.1%,throughput=200."

@@ -54,7 +54,8 @@ def run_loadgen(prepared: Prepared, load: Load) -> Outcome:
     valid = summary.valid and not outcome.failed and not outcome.dropped
     release = version("mlcommons-loadgen")
     verdict = LoadgenVerdict(summary, valid, release, traffic.latency_bound)
-    return replace(outcome, loadgen=verdict, notes=(*outcome.notes, verdict.words))
+    note = f"{prepared.model.id}, {traffic.rate:g} requests/s: {verdict.words}"
+    return replace(outcome, loadgen=verdict, notes=(*outcome.notes, note))
 
 
 def _in_a_process(prepared: Prepared, load: Load) -> tuple[Tally, str]:

@@ -159,4 +159,6 @@ def _load(asked: Asked, traffic: Closed | Open) -> Load:
         processes = min(processes, traffic.connections)
     elif asked.extend and asked.slo is not None and asked.search is None:
         seconds = max(seconds, min(LONGEST, SPARE * asked.slo.needed / traffic.rate))
+    if isinstance(traffic, Open) and traffic.arrivals == "loadgen" and asked.slo is not None:
+        traffic = replace(traffic, latency_bound=asked.slo.p99 or traffic.latency_bound)
     return replace(asked.load, traffic=traffic, processes=processes, seconds=seconds)

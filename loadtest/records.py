@@ -51,6 +51,7 @@ def load_record(point: Point, run: Run) -> Measurement | None:
         **{f"errors {kind}": count for kind, count in outcome.errors.items()},
         **{f"stage {stage}": found.summary["mean"] for stage, found in outcome.stages.items()},
         **_usage(point),
+        **_loadgen(point),
         **_verdict(point),
     }
     return Measurement(
@@ -149,6 +150,20 @@ def _usage(point: Point) -> dict[str, Scalar | None]:
         "generator_cpu": max(generator.cpu, default=None),
         "generator_late": generator.late,
         "generator_lag": generator.lag.summary["mean"] if generator.lag else None,
+    }
+
+
+def _loadgen(point: Point) -> dict[str, Scalar | None]:
+    """What LoadGen says, where it said when requests were due."""
+    found = point.outcome.loadgen
+    if found is None:
+        return {}
+    return {
+        "loadgen_valid": found.valid,
+        "loadgen_reasons": "; ".join(found.summary.reasons),
+        "loadgen_p99": found.summary.p99,
+        "loadgen_bound": found.latency_bound,
+        "loadgen_version": found.version,
     }
 
 

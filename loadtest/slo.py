@@ -80,6 +80,12 @@ class Slo:
         limits = [bound.limit for bound in self.bounds if bound.name == THROUGHPUT]
         return limits[0] if limits else None
 
+    @property
+    def p99(self) -> float | None:
+        """Seconds that 99 of 100 requests may take, which is what LoadGen judges by."""
+        limits = [bound.limit for bound in self.bounds if bound.rank == 99.0]
+        return limits[0] if limits else None
+
     def without_throughput(self) -> "Slo":
         """What a rate has to keep that is itself looked for."""
         return Slo(tuple(bound for bound in self.bounds if bound.name != THROUGHPUT))

@@ -42,7 +42,8 @@ def test_verdict_and_percentile_of_loadgen_are_kept(outcome: Outcome) -> None:
     assert outcome.latency is not None
     # LoadGen counts from when it had scheduled a query, which is before it hands it over
     assert found.summary.p99 >= 0.9 * outcome.latency.percentile(99)
-    assert outcome.notes[-1].startswith(f"LoadGen {found.version} says ")
+    said = f"tiny-onnx-fp32, 900 requests/s: LoadGen {found.version} says "
+    assert outcome.notes[-1].startswith(said)
     assert "bound 5000 ms" in outcome.notes[-1]
 
 
