@@ -19,8 +19,8 @@ log = logging.getLogger("stride.frontends")
 LINGERS = 5.0
 """Seconds after the end of its line in which a process must have ended."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
-SETTLED = 20.0
-"""Seconds after which a process that ends has not failed to start."""
+SETTLED = 3.0
+"""Seconds of work after which a process that ends is not one that keeps ending."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -30,23 +30,23 @@ def name_of(role: str, index: int) -> str:
 
 
 class Backoff:
-    """How long to wait before something that keeps ending is started again: not at all after a
-    life of some length, then twice as long each time."""
+    """How long to wait before something that keeps ending is started again: not at all after it
+    has worked for a while, then twice as long each time."""
 
     def __init__(self) -> None:
         self._pause = 0.0
 
-    def after(self, life: float) -> float:
-        """Seconds to wait, after a life of so many."""
-        if life >= SETTLED:
+    def after(self, worked: float) -> float:
+        """Seconds to wait, after so many of work."""
+        if worked >= SETTLED:
             self._pause = 0.0
         pause, self._pause = self._pause, min(LONGEST_PAUSE, 2 * self._pause or FIRST_PAUSE)
         return pause
 
 
 class Child:
-    """`up`: it has said that it works; `counted`: what it last told of its metrics; `memory`: of a
-    front end, which the engine process sees, too."""
+    """`up`: it has said that it is there; `ready`: and when that it works; `counted`: what it last
+    told of its metrics; `memory`: of a front end, which the engine process sees, too."""
 
     def __init__(self, role: str, index: int = 0, memory: int | None = None) -> None:
         self.role = role
@@ -56,10 +56,15 @@ class Child:
         self.up = False
         self.failure: Document | None = None
         self.counted: Families = []
-        self.started = time.perf_counter()
+        self.ready: float | None = None
         self._process: subprocess.Popen[bytes]
         self._line: Line | None = None
         self._hands: socket.socket
+
+    @property
+    def worked(self) -> float:
+        """Seconds since it said that it works."""
+        return 0.0 if self.ready is None else time.perf_counter() - self.ready
 
     @property
     def pid(self) -> int:

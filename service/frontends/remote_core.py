@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inference.engine import Pixels
 from service.frontends import frames
@@ -25,6 +24,10 @@ PATIENCE = 2.0
 """Seconds to wait for counts before those that are known are told."""
 STARTING = "the engine process is being started"
 ENDED = "the engine process has ended and is being started again"
+
+
+_UINT8: "np.dtype[Any]" = np.dtype(np.uint8)
+_FLOAT32: "np.dtype[Any]" = np.dtype(np.float32)
 
 
 class RemoteCore:
@@ -60,27 +63,26 @@ class RemoteCore:
     async def submit(
         self, model: str, pixels: Pixels, *, deadline: float, priority: Priority = Priority.NORMAL
     ) -> Answer | Refusal:
-        place: NDArray[Any] | None = pixels
         start = self._arena.offset(pixels)
         if start is None:
-            place = self._arena.array(pixels.shape, np.uint8)
-            if place is None:
+            placed = self._arena.place(pixels.shape, _UINT8)
+            if placed is None:
                 return self._no_room(pixels.nbytes)
-            await _copy(pixels, place)
-            start = self._arena.offset(place)
+            await _copy(pixels, placed[0])
+            pixels, start = placed
         info = next((each for each in self._state.models if each.id == model), None)
         link = self._link
         if link is None or info is None:
             return self._nobody(model)
-        logits = self._arena.array((len(pixels), len(info.manifest.labels)), np.float32)
-        if logits is None or place is None or start is None:
+        answer = self._arena.place((len(pixels), len(info.manifest.labels)), _FLOAT32)
+        if answer is None:
             return self._no_room(pixels.nbytes)
-        asked = Asked(asyncio.get_running_loop().create_future(), deadline, place, logits)
-        number = next(self._numbers)
+        logits, room = answer
+        asked = Asked(asyncio.get_running_loop().create_future(), deadline, pixels, logits)
         images, height, width, _ = pixels.shape
         submission = frames.Submission(
-            number, deadline, start, images, height, width,
-            self._arena.offset(logits) or 0, logits.nbytes, priority, model,
+            next(self._numbers), deadline, start, images, height, width, room, logits.nbytes,
+            priority, model,
         )  # fmt: skip
         return await link.submit(submission, asked)
 

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -141,12 +142,15 @@ class Supervisor:
     def _on_said(self, child: Child, said: Document) -> None:
         if "up" in said:
             child.up = True
+            if child.role == FRONTEND:
+                child.ready = time.perf_counter()
             for front in (child,) if child.role == FRONTEND else tuple(self._fronts.values()):
                 self._connect(front)
             if child.role == FRONTEND and not self._listening:
                 self._listening = True
                 announce(self._listener)
         elif "ready" in said:
+            child.ready = time.perf_counter()
             self._ready = True
         elif "failed" in said:
             child.failure = said
@@ -176,7 +180,7 @@ class Supervisor:
             self._give_up(child, code)
             return
         self._census.restarts[child.role] += 1
-        pause = self._backoff[child.role].after(self._loop.time() - child.started)
+        pause = self._backoff[child.role].after(child.worked)
         log.error(
             "ended process=%s pid=%d code=%d: %s; another is started in %g s",
             child.name, child.pid, code, _cause(child, code), pause,
