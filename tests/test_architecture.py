@@ -32,6 +32,7 @@ EXCEPTIONS = {
     "benchmarks/bare_service.py": {"service"},
     "benchmarks/decoding_handover.py": {"service"},
     "benchmarks/serving_silent.py": {"service"},
+    "benchmarks/single_frontend.py": {"service"},
 }
 LIBRARIES = {
     "fastapi", "httptools", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino", "orjson",
@@ -43,11 +44,14 @@ HEAVY = {
     "uvicorn": {"service", "benchmarks"},
 }
 TORCH_FILES = {
+    "inference/torch_arithmetic.py",
     "inference/torch_network.py",
     "inference/torch_transfer.py",
     "inference/torch_engine.py",
     "inference/torch_compiled_engine.py",
     "inference/torch_cudagraph_engine.py",
+    "inference/torch_fused_engine.py",
+    "inference/aoti_engine.py",
 }
 # Importing it reports to its makers, unless that is prevented where it is imported.
 OPENVINO_FILES = {"inference/openvino_engine.py"}
