@@ -9,11 +9,13 @@ import pytest
 from loadtest.gate import failures
 from loadtest.goodput import find_goodput, probe_load
 from loadtest.load import Closed, Load, Open
+from loadtest.objections import objections
 from loadtest.perf_analyzer_csv import rows, write_csv
-from loadtest.point import Point, floor_point
+from loadtest.point import UNSENT, Point, floor_point
 from loadtest.records import goodput_record, load_record
 from loadtest.search import Effort
 from loadtest.slo import parse
+from loadtest.tally import Tally
 from measuring.errors import InputError
 from measuring.percentiles import least_count
 from measuring.record import read_measurements, write_measurements
@@ -156,6 +158,13 @@ def test_gate_says_why_it_stays_shut(made: Point, told: list[str]) -> None:
 
     assert len(found) == len(told)
     assert all(words in it for words, it in zip(told, found, strict=True))
+
+
+def test_requests_dropped_by_a_slow_service_are_known_by_their_objection() -> None:
+    tally = Tally(begin=0.0, end=1.0)
+    tally.drop(0.5)
+
+    assert [UNSENT in reason for reason in objections(Load(Open(5.0)), tally)] == [True]
 
 
 def test_gate_may_let_invalid_points_decide() -> None:
