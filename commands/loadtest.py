@@ -133,7 +133,7 @@ def command(**values: Any) -> int:
             raise
         compared = _compared(kept, before, values) if before else None
         failures = _tell(kept, values, compared)
-        mark.text = f"{len(failures)} bounds or checks failed" if failures else "passed"
+        mark.text = f"FAILED ({len(failures)}): {failures[0]}" if failures else "passed"
     return 1 if failures else 0
 
 
