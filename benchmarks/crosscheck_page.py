@@ -24,6 +24,13 @@ _MODES = {
     "constant": "at an even rate",
     "poisson": "at random moments",
 }
+_WHY = {
+    "stride": "takes less time for a request than most, see below",
+    "wrk": "sends one prepared buffer and looks at nothing but the status, see below",
+    "hey": "tells latencies in tenths of a millisecond",
+    "perf_analyzer": "writes the JSON of each request anew and hands it to libcurl, see below",
+    "locust": "its client is Python, which adds the same time everywhere, see below",
+}
 Place = tuple[str, str, int, str]
 Rounds = list[Measurement]
 
@@ -41,6 +48,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
         parts += [f"### {_title(place, tools)}", "\n".join(_table(tools))]
     parts += ["### Beyond 10 %", "\n".join(_beyond(ordered))]
     parts += ["### What is outside the service", "\n".join(_outside(ordered))]
+    parts += ["### From one request to the next", "\n".join(_between(ordered))]
     parts += ["### How the tools were called", "\n".join(_commands(ordered))]
     return "\n\n".join(parts) + "\n"
 
@@ -66,7 +74,7 @@ def _title(place: Place, tools: dict[str, Rounds]) -> str:
     rate = number(next(iter(tools.values()))[0], "rate")
     of_rate = "" if mode == "closed" else f", {rate:.0f}/s offered"
     title = f"{_MODELS[model]}, {what}, {_MODES[mode]}{of_rate}"
-    return title[0].upper() + title[1:]
+    return title.replace("the null", "The null", 1)
 
 
 def _counted(found: Sequence[Measurement]) -> list[Measurement]:
@@ -116,7 +124,7 @@ def _ratio(tools: dict[str, Rounds], tool: str, key: str) -> float:
 
 
 def _beyond(points: dict[Place, dict[str, Rounds]]) -> list[str]:
-    lines = header(("point", "tool", "requests/s", "p50", "p50 less that of stride, us"))
+    lines = header(("point", "tool", "requests/s", "p50", "p50 less that of stride, us", "why"))
     for place, tools in points.items():
         for tool in _known(tools):
             ratios = [_ratio(tools, tool, key) for key in ("throughput", "p50")]
@@ -124,7 +132,9 @@ def _beyond(points: dict[Place, dict[str, Rounds]]) -> list[str]:
                 continue
             cells = [f"{ratio - 1.0:+.0%}" for ratio in ratios]
             away = _spread(tools[tool], "p50").median - _spread(tools[STRIDE], "p50").median
-            lines.append(row([_title(place, tools), tool, *cells, f"{away * 1e6:+.0f}"]))
+            lines.append(
+                row([_title(place, tools), tool, *cells, f"{away * 1e6:+.0f}", _WHY[tool]])
+            )
     return lines
 
 
@@ -143,6 +153,24 @@ def _outside(points: dict[Place, dict[str, Rounds]]) -> list[str]:
             cells += [f"{own:.0f}", f"{all_ - own:.0f}"]
         due = _spread(tools[STRIDE], "due_p50").median * 1e6
         lines.append(row([*cells, f"{due:.0f}"]))
+    return lines
+
+
+def _between(points: dict[Place, dict[str, Rounds]]) -> list[str]:
+    """Of each tool: the time from one request to the next, and how much of it no p50 holds."""
+    lines = header(("point", *(f"{tool}, us, and beyond p50" for tool in TOOLS)))
+    for place, tools in points.items():
+        if place[3] != "closed":
+            continue
+        cells = []
+        for tool in TOOLS:
+            if tool not in tools:
+                cells.append("")
+                continue
+            each = 1.0 / _spread(tools[tool], "throughput").median
+            beyond = each - _spread(tools[tool], "p50").median
+            cells.append(f"{each * 1e6:.0f}, {beyond * 1e6:.0f}")
+        lines.append(row([_title(place, tools), *cells]))
     return lines
 
 

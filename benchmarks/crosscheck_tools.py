@@ -141,8 +141,8 @@ def hey(visit: Visit) -> Reading:
 
 def perf_analyzer(visit: Visit) -> Reading:
     """Pixels alone: random ones of its own, since it sends what metadata declare. Windows of time,
-    three of which it puts together: over a number of requests it counts the wait for the next full
-    second as well, and tells a throughput that is too low."""
+    three of which it puts together: over a number of requests it told two thirds of the throughput
+    that its own latencies allow."""
     window = round(visit.seconds * 1e3 / _WINDOWS)
     load = (
         ("--concurrency-range", "1")

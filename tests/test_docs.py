@@ -9,7 +9,14 @@ import pytest
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, generate_latest
 
-from benchmarks import decoding_page, exports_page, recording_page, rewrites_page, serving_page
+from benchmarks import (
+    crosscheck_page,
+    decoding_page,
+    exports_page,
+    recording_page,
+    rewrites_page,
+    serving_page,
+)
 from benchmarks.pages import between_marks
 from cli import COMMANDS
 from commands.serve import command as serve
@@ -139,6 +146,7 @@ def test_pages_of_measured_speeds_are_the_published_records() -> None:
     for made, page in (
         (rewrites_page, "docs/rewrites.md"), (exports_page, "docs/exports.md"),
         (decoding_page, "docs/decoding.md"), (serving_page, "docs/serving.md"),
+        (crosscheck_page, "docs/crosscheck.md"),
         (recording_page, "docs/metrics.md"),
     ):  # fmt: skip
         text = (ROOT / page).read_text(encoding="utf-8")
