@@ -163,6 +163,8 @@ def test_commands_install_all_that_the_service_needs(place: Path) -> None:
     image = build(place)
 
     assert [_where(image, module) for module in ("torch", "onnx", "locust")] == [""] * 3
-    for module in ("service", "onnxruntime", "openvino", "opentelemetry.sdk"):
+    for module in ("service", "onnxruntime", "openvino", "opentelemetry.sdk.trace"):
         assert _where(image, module), module
+    code = "import inference.onnxruntime_engine, inference.openvino_engine"
+    subprocess.run([image.prefix / "bin" / "python", "-P", "-c", code], check=True)
     serve(image, place)
