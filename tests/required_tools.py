@@ -11,7 +11,8 @@ import pytest
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 _TOOLS = re.compile(
-    r"\b(prometheus|promtool|chromium|playwright|perf_analyzer|docker-compose)\b", re.IGNORECASE
+    r"\b(prometheus|promtool|chromium|playwright|perf_analyzer|docker-compose|wrk|hey)\b",
+    re.IGNORECASE,
 )
 
 
