@@ -92,7 +92,7 @@ def _records(
     if records:
         return [measured for path in records for measured in read_measurements(path)]
     from benchmarks.claims.studies import Study, measure
-    from inference.torch_network import require_arithmetic
+    from inference.torch_arithmetic import require_arithmetic
 
     require_arithmetic("fp32", values["device"])
     return measure(Study(fingerprint(), output, print_step, **values), claims)

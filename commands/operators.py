@@ -56,7 +56,7 @@ def _measure(
 ) -> "list[Measurement]":
     from benchmarks.operators import Run, measure_operators, pieces
     from commands.piece_progress import counted
-    from inference.torch_network import require_arithmetic
+    from inference.torch_arithmetic import require_arithmetic
     from measuring.machine import fingerprint
 
     require_arithmetic("fp32", device)

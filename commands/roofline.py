@@ -83,7 +83,7 @@ def _measure(
     from benchmarks.pieces import measured_piece
     from benchmarks.run_graph import available
     from commands.output import print_step
-    from inference.torch_network import require_arithmetic
+    from inference.torch_arithmetic import require_arithmetic
     from measuring.machine import fingerprint
 
     require_arithmetic("fp32", device)

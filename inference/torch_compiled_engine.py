@@ -18,13 +18,15 @@ from inference.errors import RuntimeMissingError
 from inference.manifest import Variant
 from inference.placement import Placement
 from inference.torch_engine import TorchEngine
-from inference.torch_network import open_network
 from inference.torch_transfer import Network
 
 
 def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> TorchEngine:
     """Compiles before it returns. Raises ArtifactError as eager PyTorch does, RuntimeMissingError
     where there is no C++ compiler or the compilation fails."""
+    # Not above: compiled packages run without the networks' code.
+    from inference.torch_network import open_network
+
     require_compiler()
     manifest = artifact.manifest
     size = manifest.input.size

@@ -14,7 +14,6 @@ from inference.artifact import Artifact
 from inference.manifest import Variant
 from inference.placement import Placement
 from inference.torch_engine import TorchEngine
-from inference.torch_network import open_network
 from inference.torch_transfer import Network
 
 # Batches up to this size are recorded; for larger ones the arithmetic hides the launches.
@@ -72,6 +71,9 @@ class RecordedNetwork:
 
 def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> TorchEngine:
     """Raises as eager PyTorch does."""
+    # Not above: compiled packages run without the networks' code.
+    from inference.torch_network import open_network
+
     manifest = artifact.manifest
     network = open_network(artifact, variant, placement)
     return TorchEngine(

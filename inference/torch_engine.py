@@ -8,7 +8,6 @@ from inference.check_pixels import MAX_BATCH, MAX_BATCH_ON_GPU, check_pixels
 from inference.engine import Logits, Pixels
 from inference.manifest import Variant
 from inference.placement import Placement
-from inference.torch_network import open_network
 from inference.torch_transfer import Network, OnGpu, on_processor
 
 
@@ -41,6 +40,9 @@ class TorchEngine:
 def open_variant(artifact: Artifact, variant: Variant, placement: Placement) -> TorchEngine:
     """Raises ArtifactError for weights that do not fit the manifest's network,
     RuntimeMissingError for a device or precision that is not here."""
+    # Not above: compiled packages run without the networks' code.
+    from inference.torch_network import open_network
+
     manifest = artifact.manifest
     return TorchEngine(
         open_network(artifact, variant, placement),

@@ -13,8 +13,8 @@ from benchmarks.gpu.floor import floor, work
 from benchmarks.gpu.step import Context, Step
 from benchmarks.gpu.timing import Blocks, calling, interleaved
 from benchmarks.gpu.ways import EAGER, RECORDED, inferring
+from inference.torch_arithmetic import DTYPES, refuse_short_cuts
 from inference.torch_cudagraph_engine import RecordedNetwork
-from inference.torch_network import DTYPES, refuse_short_cuts
 from inference.torch_transfer import Network
 from measuring.latencies import Latencies
 from measuring.machine import fingerprint

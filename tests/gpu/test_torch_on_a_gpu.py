@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from benchmarks.gpu.device import seconds_of
 from benchmarks.gpu.kernels import profiled
 from inference.engine import Pixels
+from inference.torch_arithmetic import refuse_short_cuts
 from inference.torch_compiled_engine import compiled
 from inference.torch_cudagraph_engine import RecordedNetwork
 from inference.torch_engine import TorchEngine
-from inference.torch_network import refuse_short_cuts
 from inference.torch_transfer import Network
 from measuring.input_spec import InputSpec
 from measuring.pictures import varied_pictures

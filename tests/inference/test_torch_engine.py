@@ -19,10 +19,11 @@ from inference.open_engine import open_engine
 from inference.parity import spread
 from inference.placement import Placement
 from inference.reference import Reference, read_reference, write_reference
+from inference.torch_arithmetic import require_arithmetic
 from inference.torch_compiled_engine import compiled, require_compiler
 from inference.torch_cudagraph_engine import LARGEST
 from inference.torch_engine import TorchEngine
-from inference.torch_network import open_network, require_arithmetic
+from inference.torch_network import open_network
 from measuring.input_spec import InputSpec
 from measuring.pictures import varied_pictures
 from measuring.processor import processor
@@ -130,7 +131,7 @@ def test_torch_precision_that_is_not_here_is_refused(
     monkeypatch: pytest.MonkeyPatch, precision: Precision, told: str
 ) -> None:
     plain = replace(processor(), features=("avx2",))
-    monkeypatch.setattr("inference.torch_network.processor", lambda: plain)
+    monkeypatch.setattr("inference.torch_arithmetic.processor", lambda: plain)
     with pytest.raises(RuntimeMissingError, match=told):
         require_arithmetic(precision, "cpu")
 
