@@ -40,9 +40,10 @@ _WEIGHTS = {"pretrained": "the published weights", "untrained": "weights that ne
     "formats",
     default="onnx",
     show_default=True,
-    metavar="onnx,torch,tensorrt",
+    metavar="onnx,torch,aoti,tensorrt",
     callback=options.comma_separated,
-    help="Formats to write. A TensorRT plan is built on the GPU that will run it.",
+    help="Formats to write. A TensorRT plan and an AOTInductor package (aoti) are built on the "
+    "machine that will run them.",
 )
 @click.option(
     "--precision",
@@ -59,6 +60,11 @@ _WEIGHTS = {"pretrained": "the published weights", "untrained": "weights that ne
     metavar="DIR",
     help="Pictures like those that will be classified, to find the scales of int8 on. "
     "Generated ones are always used, too.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="What an AOTInductor package is compiled for; by default cpu.",
 )
 @click.option(
     "--max-batch",
@@ -179,6 +185,7 @@ def _export(
     source: "Source", order: Order, format_: "Format", precision: "Precision"
 ) -> "Artifact":
     from exporters.export import export
+    from exporters.formats import recipes_for
 
     return export(
         source,
@@ -186,6 +193,7 @@ def _export(
         format=format_,
         precision=precision,
         repository=order.repository,
+        recipes=recipes_for(format_, precision, order.device or "cpu"),
         plan=order.plan_options(),
     )
 

@@ -33,6 +33,7 @@ class Order:
     max_batch: int | None = None
     version_compatible: bool = False
     hardware_compatible: "HardwareLevel | None" = None
+    device: str | None = None
 
     def artifact_name(self, network: str) -> str:
         """The name given, else the network's."""
@@ -68,6 +69,11 @@ class Order:
         _check_labels(self.labels, self.weights)
         _check_calibration(self.calibration, self.precisions)
         self._check_plan()
+        if self.device is not None and "aoti" not in self.formats:
+            raise InputError(
+                f"--device {self.device}: for AOTInductor packages, received --format "
+                f"{','.join(self.formats)}; add aoti, or leave it out"
+            )
         _check_writable(self.repository)
 
     def _check_plan(self) -> None:

@@ -8,6 +8,7 @@ import onnx
 import torch
 from onnx import ModelProto
 
+from exporters.aoti_export import write_aoti
 from exporters.departure import find_departure
 from exporters.formats import Recipe
 from exporters.half import to_half
@@ -68,6 +69,8 @@ def write_file(target: Target, recipe: Recipe, source: Source) -> Written:
     built with."""
     if target.format == "torch":
         return _write_weights(target, recipe, source)
+    if target.format == "aoti":
+        return _write_package(target, recipe, source)
     if target.format == "tensorrt":
         require_tensorrt()  # before minutes of work for nothing
     graph = source.graph(recipe.rewrites)
@@ -123,6 +126,18 @@ def _write_weights(target: Target, recipe: Recipe, source: Source) -> Written:
     dtype = _DTYPES[target.precision]
     write_torch(target.directory / recipe.file, source.loaded.network, dtype)
     return Written((recipe.file,), target.bound)
+
+
+def _write_package(target: Target, recipe: Recipe, source: Source) -> Written:
+    *_, network = source.chain(recipe.rewrites)
+    (device,) = recipe.devices
+    source.report(f"compile: {source.network} with AOTInductor for {device}")
+    bound_to = write_aoti(
+        target.directory / recipe.file, network, source.loaded.input_spec,
+        dtype=_DTYPES[target.precision], device=device,
+    )  # fmt: skip
+    applied = source.applied(recipe.rewrites)
+    return Written((recipe.file,), target.bound, rewrites=applied, bound_to=bound_to)
 
 
 def _write_plan(target: Target, model: ModelProto) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The files that an artifact of each format and precision is made of: one row each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporters.quantise import SCHEMES
 from exporters.tensorrt_plan import PLAN
@@ -38,6 +38,8 @@ def _int8(scheme: str, rewrites: tuple[str, ...]) -> Recipe:
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 # Eager PyTorch is the unaided baseline, and the file keeps the published keys.
 _TORCH = (Recipe("model.safetensors", ("torch",), rewrites=()),)
+_AOTI = Recipe("cpu.pt2", ("aoti",), ("fold_batch_norms",), ("cpu",))
+_AOTI_ON_GPU = replace(_AOTI, file="cuda.pt2", devices=("cuda",))
 _TENSORRT = Recipe(PLAN, ("tensorrt",), devices=("cuda",))
 
 RECIPES: dict[tuple[Format, Precision], tuple[Recipe, ...]] = {
@@ -57,14 +59,22 @@ RECIPES: dict[tuple[Format, Precision], tuple[Recipe, ...]] = {
     ("torch", "fp32"): _TORCH,
     ("torch", "fp16"): _TORCH,
     ("torch", "bf16"): _TORCH,
+    ("aoti", "fp32"): (_AOTI,),
+    ("aoti", "fp16"): (_AOTI,),
+    ("aoti", "bf16"): (_AOTI,),
     ("tensorrt", "fp32"): (_TENSORRT,),
     ("tensorrt", "fp16"): (_TENSORRT,),
     ("tensorrt", "int8"): (Recipe(PLAN, ("tensorrt",), devices=("cuda",), scheme="symmetric"),),
 }
 
 
-def recipes_for(format: Format, precision: Precision) -> tuple[Recipe, ...]:  # noqa: A002  (the domain's word)
-    """In the order in which an engine takes the first that fits.
+def recipes_for(
+    format: Format,  # noqa: A002  (the domain's word)
+    precision: Precision,
+    device: str = "cpu",
+) -> tuple[Recipe, ...]:
+    """In the order in which an engine takes the first that fits. `device`: of what is compiled
+    ahead of time for one.
 
     Raises InputError for a format or precision that cannot be made.
     """
@@ -76,4 +86,6 @@ def recipes_for(format: Format, precision: Precision) -> tuple[Recipe, ...]:  # 
         raise InputError(
             f"precision {precision!r} of format {format}: expected one of {', '.join(able)}"
         )
+    if format == "aoti" and device == "cuda":
+        return (_AOTI_ON_GPU,)
     return RECIPES[format, precision]

@@ -172,6 +172,8 @@ def rebuild_command(artifact: Artifact) -> str:
     if weights.source == _UNTRAINED:
         words += ["--weights", weights.source]
     words += _plan_options(manifest)
+    if manifest.format == "aoti" and "gpu" in manifest.bound_to:
+        words += ["--device", "cuda"]
     command = shlex.join([*words, "--repository", str(artifact.directory.parent)])
     to_add = []
     if weights.source != _UNTRAINED and not weights.source.startswith("https://"):

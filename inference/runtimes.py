@@ -62,6 +62,9 @@ RUNTIMES: dict[str, Runtime] = {
         devices=("cuda",),
         listed_as="torch",
     ),
+    "aoti": Runtime(
+        "inference.aoti_engine", 'pip install "stride[export]"', devices=("cpu", "cuda")
+    ),
     "tensorrt": Runtime(
         "inference.tensorrt_engine", 'pip install "stride[gpu]"', devices=("cuda",)
     ),
