@@ -1,5 +1,6 @@
 """One connection to the service, with one request under way on it at a time; never blocks."""
 
+import errno
 import math
 import os
 import selectors
@@ -38,7 +39,7 @@ class Owner(Protocol):
 class Connection:
     """`job`: what the owner keeps with it while it is busy. The last answer is in `status`,
     `headers` (those of `_HEADERS` alone) and `data`; `read_at`: when its end was read; `silent`:
-    nothing of it has come yet."""
+    nothing of it has come yet. Raises OSError where the system has no socket or port left."""
 
     def __init__(self, owner: Owner, selector: selectors.BaseSelector, address: Address) -> None:
         self.state = State.OPENING
@@ -58,7 +59,10 @@ class Connection:
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.connect_ex(place)  # what fails is told when it is writable
+        code = self._socket.connect_ex(place)
+        if code not in (0, errno.EINPROGRESS):  # most failures are told when it is writable
+            self._socket.close()
+            raise OSError(code, os.strerror(code))
         selector.register(self._socket, WRITE, self)
 
     @property

@@ -147,7 +147,11 @@ class Generator:
         connection.send(self._questions.messages[request.number])
 
     def _send_on_new(self, request: Request) -> None:
-        connection = self._connect()
+        try:
+            connection = self._connect()
+        except OSError as error:
+            self._fail(request, "refused", f"no connection: {error.strerror}")
+            return
         connection.job = request
         self._tally.opened += self._running
         self._under_way[connection] = time.perf_counter() + self._questions.timeout
@@ -168,7 +172,10 @@ class Generator:
     def _open_first(self, count: int) -> None:
         """Raises MissingError where nobody listens."""
         for _ in range(count):
-            self._connect()
+            try:
+                self._connect()
+            except OSError:
+                break  # those that can be had must do
         until = time.perf_counter() + self._questions.timeout
         while len(self._idle) < len(self._open) and time.perf_counter() < until:
             for key, events in self._selector.select(_LONGEST_WAIT):
@@ -220,15 +227,18 @@ class Generator:
         request = self._taken(connection)
         if request is None:
             return
-        now = time.perf_counter()
-        if math.isnan(request.sent):
-            self._tally.send(request.due.moment, now)
-        else:
+        if not math.isnan(request.sent):
             self._tally.lost += kind != "timeout"
             stale = request.sent - connection.idle_since > _STALE
             if kind == "reset" and connection.silent and stale and not request.again:
                 self._send_on_new(replace(request, again=True))
                 return
+        self._fail(request, kind, message)
+
+    def _fail(self, request: Request, kind: str, message: str) -> None:
+        now = time.perf_counter()
+        if math.isnan(request.sent):
+            self._tally.send(request.due.moment, now)
         self._tally.wrong(request.due.moment, kind, message)
         self._traffic.answered(request.due, now, ok=False)
 

@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import time
@@ -79,9 +80,11 @@ def work(pipe: Pipe, job: Job) -> None:
 
 
 def settle(load: Load) -> None:
-    """This process onto its cores; interrupts at the terminal are for the one that started it,
-    which ends it then."""
+    """This process onto its cores, with as many open files as it may have; interrupts at the
+    terminal are for the one that started it, which ends it then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if load.cores is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, load.cores)
 

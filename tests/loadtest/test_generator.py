@@ -185,6 +185,23 @@ def test_service_that_goes_away_ends_in_refusals() -> None:
     assert tally.errors == {"refused": 3}
 
 
+def test_requests_for_which_no_socket_is_left_are_refused(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start(SILENCE)
+    generator = Generator(Asked(("127.0.0.1", server.port), timeout=0.3), connections=9, first=1)
+
+    def exhausted(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("loadtest.generator.Connection", exhausted)
+    begin = time.perf_counter()
+    tally = Tally(begin, begin + 60.0)
+    generator.run(Crowd(iter([0.0, 0.01, 0.02]), begin), tally)
+    assert tally.errors == {"timeout": 1, "refused": 2}
+    assert tally.examples["refused"] == "no connection: Too many open files"
+
+
 def test_name_with_several_addresses_leads_to_the_one_that_listens(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,7 +123,7 @@ def test_nobody_there_is_said_before_any_load() -> None:
         run_load(Target(server.url, "tiny"), Load(Closed()))
 
 
-def test_wrong_key_and_wrong_pictures_are_refused_at_once(tiny_service: str) -> None:
+def test_what_the_service_refuses_is_said_at_once(tiny_service: str) -> None:
     target = Target(tiny_service, "tiny", headers=(("X-Request-Timeout", "soon"),))
     with pytest.raises(InputError, match="answered 400 to a first request: X-Request-Timeout"):
         prepare(target)
