@@ -1,18 +1,25 @@
 """What front ends and the engine process never do to each other, whatever one of them says."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from service.frontends import frames
+from service.frontends import engine_link, frames, remote_core
+from service.frontends.arena import Arena
+from service.frontends.engine_link import EngineLink
 from service.frontends.frames import Kind
+from service.frontends.remote_core import RemoteCore
+from service.frontends.shared_memory import attach, create
+from service.frontends.snapshot import State, write_state
 from service.loading import Loaded
 from service.seam import Answer, Priority, Refusal
 from tests.service.fakes import FakeEngine, picture
 from tests.service.frontends.joined import TINY, Joined, soon
+from tests.service.frontends.test_parts import INFO
 
 pytestmark = pytest.mark.anyio
 
@@ -82,3 +89,44 @@ class WideEngine(FakeEngine):
 
     def infer(self, pixels: np.ndarray) -> np.ndarray:
         return np.concatenate([super().infer(pixels), np.zeros((len(pixels), 1), np.float32)], 1)
+
+
+async def test_engine_process_that_hangs_as_a_whole_keeps_nobody_waiting(
+    anyio_backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its place a socket that nobody reads, and then one who answers late."""
+    monkeypatch.setattr(engine_link, "LOOK", 0.01)
+    monkeypatch.setattr(engine_link, "OVERDUE", 0.01)
+    monkeypatch.setattr(remote_core, "PATIENCE", 0.05)
+    arena = Arena(attach(create("test", 1 << 16)))
+    front = RemoteCore(arena)
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    _, link = await asyncio.get_running_loop().create_unix_connection(
+        lambda: EngineLink(front), sock=ours
+    )
+    front.connected(link)
+    front.told({"models": write_models(), "unready": None, "unready_models": {}, "draining": False})
+
+    refusal = await front.submit(TINY, picture(1), deadline=soon(0.02))
+    await front.refresh()
+
+    assert refusal == Refusal(
+        "expired", "the deadline passed and the engine process did not answer"
+    )
+    assert "does not answer within" in str(front.unready())
+    assert arena.free < arena.size  # it may still write there
+    again = asyncio.create_task(front.refresh())
+    await asyncio.sleep(0)
+    told: dict[str, object] = {"statistics": {}, "pending": {}, "index": []}
+    theirs.sendall(frames.numbered(Kind.TOLD, 2, told) + frames.numbered(Kind.GONE, 1))
+    await again
+    assert front.unready() is None
+    assert arena.free == arena.size
+    theirs.close()
+    link.hang_up()
+
+
+def write_models() -> object:
+    state = State((INFO,))
+    return write_state(state, with_models=True)["models"]
