@@ -1,7 +1,9 @@
 """What a load test with locust can be told, on its command line and in its web page."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from loadtest import slo
@@ -24,75 +26,58 @@ MIX = "pictures=2,pixels=2,compare=1"
 SLO = "p99=500ms,errors=1%"
 
 
+_ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "--model": {
+        "default": "",
+        "help": "Id or alias of the model; may be left out where the service has one model.",
+    },
+    "--mix": {
+        "default": MIX,
+        "help": "How many users ask for what, in proportion: one picture per request "
+        "(/v1/classify), pixel tensors (/v2), one picture through several models (/v1/compare).",
+    },
+    "--batch-size": {
+        "nargs": "+", "type": int, "choices": BATCH_SIZES, "default": [1], "is_multiple": True,
+        "help": "Pictures in one tensor; of several sizes each request takes one at random.",
+    },
+    "--picture": {
+        "nargs": "+", "choices": list(PICTURES), "default": list(PICTURES), "is_multiple": True,
+        "help": "Format and shorter side of encoded pictures; each request takes one at random.",
+    },
+    "--bodies": {
+        "type": int, "default": 8,
+        "help": "Different bodies of each kind, at most: 1 sends the same one again and again.",
+    },
+    "--compare-models": {
+        "default": "",
+        "help": "Ids or aliases for /v1/compare, separated by commas; empty: all that are loaded.",
+    },
+    "--user-rate": {
+        "type": float, "default": 0.0,
+        "help": "Requests per second of each user, at most; 0: as soon as the last is answered.",
+    },
+    "--shape": {
+        "choices": list(SHAPES), "default": "constant",
+        "help": "Users over time. constant, soak: --users; steps: up to --users; spike: to --users "
+        "and back; ramp: up until --slo breaks. --run-time is the length of all of it.",
+    },
+    "--steps": {"type": int, "default": 10, "help": "Steps of the shapes steps and ramp."},
+    "--base-users": {"type": int, "default": 1, "help": "Users before and after a spike."},
+    "--slo": {
+        "default": SLO,
+        "help": "What ends a ramp: bounds on percentiles and on the share of errors.",
+    },
+    "--api-key-file": {
+        "default": "", "include_in_web_ui": False,  # whoever sees the page would see the path
+        "help": "File with the key of a service that asks for one; else STRIDE_API_KEY.",
+    },
+}  # fmt: skip
+
+
 def add_arguments(parser: "LocustArgumentParser") -> None:
     """Beside those of locust itself."""
-    add = parser.add_argument
-    add(
-        "--model",
-        default="",
-        help="Id or alias of the model; may be left out where the service has one model.",
-    )
-    add(
-        "--mix",
-        default=MIX,
-        help="How many users ask for what, in proportion: one picture per request (/v1/classify), "
-        "pixel tensors (/v2), one picture through several models (/v1/compare); 0 is none.",
-    )
-    add(
-        "--batch-size",
-        nargs="+",
-        type=int,
-        choices=BATCH_SIZES,
-        default=[1],
-        is_multiple=True,
-        help="Pictures in one tensor; of several sizes each request takes one at random.",
-    )
-    add(
-        "--picture",
-        nargs="+",
-        choices=list(PICTURES),
-        default=list(PICTURES),
-        is_multiple=True,
-        help="Format and shorter side of encoded pictures; each request takes one at random.",
-    )
-    add(
-        "--bodies",
-        type=int,
-        default=8,
-        help="Different bodies of each kind, at most: 1 sends the same one again and again.",
-    )
-    add(
-        "--compare-models",
-        default="",
-        help="Ids or aliases for /v1/compare, separated by commas; empty: all that are loaded.",
-    )
-    add(
-        "--user-rate",
-        type=float,
-        default=0.0,
-        help="Requests per second of each user, at most; 0: as soon as the last one is answered.",
-    )
-    add(
-        "--shape",
-        choices=list(SHAPES),
-        default="constant",
-        help="Users over time. constant, soak: --users; steps: up to --users; spike: to --users "
-        "and back; ramp: up until --slo breaks. --run-time is the length of all of it.",
-    )
-    add("--steps", type=int, default=10, help="Steps of the shapes steps and ramp.")
-    add("--base-users", type=int, default=1, help="Users before and after a spike.")
-    add(
-        "--slo",
-        default=SLO,
-        help="What ends a ramp: bounds on percentiles and on the share of errors.",
-    )
-    add(
-        "--api-key",
-        default="",
-        env_var="STRIDE_API_KEY",
-        is_secret=True,
-        help="Key of a service that asks for one; better in STRIDE_API_KEY than as a flag.",
-    )
+    for flag, named in _ARGUMENTS.items():
+        parser.add_argument(flag, **named)
 
 
 @dataclass(frozen=True)
@@ -127,8 +112,21 @@ def read_options(parsed: Any) -> Options:
         bodies=parsed.bodies,
         compare_models=parsed.compare_models.replace(" ", "").strip(","),
         user_rate=parsed.user_rate,
-        api_key=parsed.api_key or None,
+        api_key=_api_key(parsed.api_key_file),
     )
+
+
+def _api_key(path: str) -> str | None:
+    """Of this process: each worker reads its own. Raises InputError for a file that has none."""
+    if not path:
+        return os.environ.get("STRIDE_API_KEY") or None
+    try:
+        key = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"API key file {path} cannot be read: {error}") from error
+    if not key:
+        raise InputError(f"API key file {path} is empty, expected the key of the service")
+    return key
 
 
 def read_mix(text: str) -> dict[str, int]:

@@ -81,8 +81,8 @@ def test_every_option_is_documented() -> None:
 def parsed(**named: Any) -> Any:
     usual = {
         "model": "m", "mix": MIX, "batch_size": [1], "picture": ["png-375"], "bodies": 8,
-        "compare_models": "", "user_rate": 0.0, "api_key": "", "num_users": 4, "run_time": None,
-        "shape": "constant", "steps": 10, "base_users": 1, "slo": SLO,
+        "compare_models": "", "user_rate": 0.0, "api_key_file": "", "num_users": 4,
+        "run_time": None, "shape": "constant", "steps": 10, "base_users": 1, "slo": SLO,
     }  # fmt: skip
     return SimpleNamespace(**usual | named)
 
@@ -108,6 +108,7 @@ def test_options_are_read_from_what_the_page_sends() -> None:
         pytest.param({"steps": 0}, "steps is 0", id="no-steps"),
         pytest.param({"shape": "wave"}, "expected one of constant, steps", id="shape"),
         pytest.param({"slo": "throughput=5"}, "cannot end one", id="throughput"),
+        pytest.param({"api_key_file": "/nobody"}, "/nobody cannot be read", id="key-file"),
         pytest.param({"slo": "fast"}, "expected e.g. p99=20ms", id="slo"),
     ],
 )
