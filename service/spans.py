@@ -109,7 +109,7 @@ class Exporter:
         if one.trace.parent is not None:
             parent = _context(one.trace.trace_id, one.trace.parent, state, remote=True)
         request = ReadableSpan(
-            f"{one.method} {one.trace.route}",
+            one.name,
             context=own,
             parent=parent,
             resource=self._resource,

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
@@ -34,7 +35,7 @@ class Finished:
 
     exchange: Exchange
     trace: Trace
-    method: str
+    name: str
     failed: bool
     ended: float
     clock: int
@@ -95,7 +96,8 @@ class Tracing:
         if trace is None or not trace.sampled:
             return
         runtimes = {model.id: model.runtime for model in self._core.models()}
-        ended, method = exchange.started + seconds, _method(scope)
+        ended = exchange.started + seconds
+        name = f"{scope['method'] if _is_known(scope) else 'HTTP'} {trace.route}"
         attributes = _attributes(scope, exchange, trace, status)
         for result in exchange.results(status, seconds):
             self._metrics.exemplify(result, exchange.protocol or "", trace.ids)
@@ -105,7 +107,7 @@ class Tracing:
         clock = time.time_ns() - round((time.perf_counter() - ended) * 1e9)
         failed = status >= 500 or not status
         self._tracer.put(
-            Finished(exchange, trace, method, failed, ended, clock, attributes, runtimes)
+            Finished(exchange, trace, name, failed, ended, clock, attributes, runtimes)
         )
 
 
@@ -133,7 +135,7 @@ def as_sent(scope: Scope) -> str:
 def _attributes(scope: Scope, exchange: Exchange, trace: Trace, status: int) -> Attributes:
     """By OpenTelemetry's semantic conventions for HTTP servers, and our own."""
     attributes: Attributes = {
-        "http.request.method": _method(scope),
+        "http.request.method": scope["method"] if _is_known(scope) else "_OTHER",
         "http.route": trace.route,
         "url.path": as_sent(scope),
         "url.scheme": scope["scheme"],
@@ -141,24 +143,41 @@ def _attributes(scope: Scope, exchange: Exchange, trace: Trace, status: int) -> 
         "stride.request_id": exchange.id,
         "stride.model": ",".join(exchange.models),
     }
+    if not _is_known(scope):
+        attributes["http.request.method_original"] = scope["method"][:_LONGEST]
     if scope["query_string"]:
         attributes["url.query"] = _text(scope["query_string"])
     if status:
         attributes["http.response.status_code"] = status
     if status >= 500 or not status:
-        attributes["error.type"] = str(status or "no answer")
+        attributes["error.type"] = str(status or "no_answer")
     if agent := exchange.headers.get(b"user-agent"):
         attributes["user_agent.original"] = _text(agent)
     if scope.get("client"):
         attributes["client.address"], attributes["client.port"] = scope["client"]
-    if scope.get("server"):
-        attributes["server.address"], attributes["server.port"] = scope["server"]
+    attributes |= _server(exchange.headers.get(b"host", b""), scope)
     return attributes
 
 
-def _method(scope: Scope) -> str:
-    method: str = scope["method"]
-    return method if method in _METHODS else "_OTHER"
+def _is_known(scope: Scope) -> bool:
+    return scope["method"] in _METHODS
+
+
+def _server(host: bytes, scope: Scope) -> Attributes:
+    """Whom the client meant, else the address it came to."""
+    told: Attributes = {}
+    try:
+        named = urlsplit(f"//{_text(host)}")
+        address, port = named.hostname, named.port
+    except ValueError:
+        address, port = None, None
+    if address is None and scope.get("server"):
+        address, port = scope["server"]
+    if address is not None:
+        told["server.address"] = address
+    if port is not None:
+        told["server.port"] = port
+    return told
 
 
 def _text(sent: bytes) -> str:

@@ -29,7 +29,7 @@ CLASSIFY = "/v1/classify"
 def finished(number: int = 1) -> Finished:
     exchange = Exchange(f"request-{number}", started=1.0)
     trace = Trace(number, number, True, CLASSIFY)
-    return Finished(exchange, trace, "POST", False, 2.0, time.time_ns(), {"n": number}, {})
+    return Finished(exchange, trace, "POST /", False, 2.0, time.time_ns(), {"n": number}, {})
 
 
 def test_export_is_bounded_and_counts_what_it_drops() -> None:

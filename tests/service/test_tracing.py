@@ -191,6 +191,15 @@ def test_trace_of_a_request_that_fails_has_the_stages_it_got_to(
     assert trace["POST /v1/classify"].span.status.code == Status.STATUS_CODE_UNSET
     assert attributes(trace, "POST /v1/classify")["stride.outcome"] == "invalid"
 
+    odd = service.client.request("PROPFIND", CLASSIFY, None, {"host": "[what is this"})
+    assert odd.status == 405
+    asked = collector.trace(1)["HTTP /v1/classify"]
+    assert asked.attributes["http.request.method"] == "_OTHER"
+    assert asked.attributes["http.request.method_original"] == "PROPFIND"
+    assert service.url.endswith(
+        f"{asked.attributes['server.address']}:{asked.attributes['server.port']}"
+    )
+
     late = service.client.post(CLASSIFY, png(), X_Request_Timeout="0.000000001")
     assert late.status in {503, 504}
     assert service.client.post(CLASSIFY, png()).status == 200
