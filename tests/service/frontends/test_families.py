@@ -2,6 +2,7 @@ from collections.abc import Iterable
 
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import Histogram as ClientHistogram
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
 from service.frontends.families import document, growing, merged, written
@@ -46,6 +47,22 @@ def test_what_counts_is_added_up_series_by_series() -> None:
     assert found["process_start_time_seconds", frozenset()] == 1002
     created = [value for (name, _), value in found.items() if name == "requests_created"]
     assert len(created) == 1
+
+
+def test_exemplar_of_the_latest_is_kept() -> None:
+    registries = []
+    for seconds, trace in ((0.05, "a"), (0.06, "b")):
+        registry = CollectorRegistry()
+        own = ClientHistogram("seconds", "Time.", buckets=(0.1, 1.0), registry=registry)
+        own.observe(seconds, {"trace_id": trace})
+        registries.append(registry)
+    told = [orjson.loads(orjson.dumps(document(registry))) for registry in registries]
+    whole = WholeMetrics()
+
+    whole.take(written(merged(told)))
+
+    text = openmetrics(whole.registry).decode()  # type: ignore[no-untyped-call]
+    assert 'seconds_bucket{le="0.1"} 2.0 # {trace_id="b"} 0.06 ' in text
 
 
 def test_of_a_process_that_has_ended_only_what_counts_is_kept() -> None:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
+from service.frontends.census import Census
 from service.frontends.child import LONGEST_PAUSE, SETTLED, Backoff
 from service.frontends.shares import share_of
 from service.frontends.snapshot import (
@@ -27,6 +28,13 @@ INFO = ModelInfo(
     threads=1, max_batch=8, queue_capacity=256, seconds_by_batch={1: 1e-6, 8: 0.123456789012345},
     aliases=("tiny", "t"), batching=Batching("slo", None, 0.02),
 )  # fmt: skip
+
+
+def test_page_names_every_metric_of_the_supervisor() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "frontends.md").read_text(encoding="utf-8")
+
+    for family in Census(("engine",)).collect():
+        assert f"`{family.name}{'_total' * (family.type == 'counter')}`" in page
 
 
 def test_shares_add_up_to_the_whole() -> None:
