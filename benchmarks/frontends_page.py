@@ -1,0 +1,81 @@
+"""The tables of docs/frontends.md: what several front ends cost, and how fast they recover.
+
+python -m benchmarks.frontends_page
+"""
+
+from collections.abc import Sequence
+from operator import sub
+
+from benchmarks import frontends_recovery
+from benchmarks.pages import PUBLISHED, ROOT, header, machine_line, number, rewrite_part, row
+from benchmarks.serving_frontends import KINDS, NAME, ONE_PROCESS, WAYS
+from benchmarks.serving_summary import Rounds, Spread, cpu, paired, rate, spread, tail
+from measuring.record import Measurement, read_measurements
+
+RECORDS = PUBLISHED / "frontends.jsonl"
+PAGE = ROOT / "docs" / "frontends.md"
+PART = "made by python -m benchmarks.frontends_page"
+LIBRARIES = ("fastapi", "uvicorn", "uvloop", "httptools", "pillow")
+
+
+def tables(measurements: Sequence[Measurement]) -> str:
+    """The machine, every way to serve, and the times of recovery."""
+    served = [measured for measured in measurements if measured.name == NAME]
+    counted = [measured for measured in served if measured.valid]
+    parts = [
+        f"{_machine(served)} Left out, since other processes disturbed them: "
+        f"{len(served) - len(counted)} visits.",
+        "\n".join(_ways(counted)),
+        "\n".join(_recovery(measurements)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _machine(served: Sequence[Measurement]) -> str:
+    first = served[0]
+    rounds = 1 + max(int(number(measured, "round")) for measured in served)
+    settings = {**first.settings, "pairs": rounds}
+    counted = Measurement(first.name, settings, first.latencies, first.machine, first.started)
+    return machine_line([counted], LIBRARIES)
+
+
+def _ways(counted: Sequence[Measurement]) -> list[str]:
+    lines = header(
+        ("body", "service", "requests/s", "p50 ms", "p99 ms", "CPU of the service us",
+         "more than one process us")
+    )  # fmt: skip
+    for kind in KINDS:
+        base = _rounds(counted, kind, ONE_PROCESS)
+        for way in WAYS:
+            rounds = _rounds(counted, kind, way)
+            if not rounds:
+                continue
+            p50, p99 = tail(rounds)
+            cells = [kind, way, spread([rate(measured) for measured in rounds]).told(0)]
+            own = spread([cpu(measured) for measured in rounds])
+            cells += [f"{p50 * 1e3:.2f}", f"{p99 * 1e3:.2f}", f"{own.median * 1e6:.0f}"]
+            more = None if way == ONE_PROCESS else paired(rounds, base, sub, cpu)
+            lines.append(row([*cells, "" if more is None else _microseconds(more)]))
+    return lines
+
+
+def _recovery(measurements: Sequence[Measurement]) -> list[str]:
+    lines = header(("killed", "times", "median s until all is as before", "longest s"))
+    for measured in measurements:
+        if measured.name == frontends_recovery.NAME:
+            told, longest = measured.latencies.percentile(50.0), measured.latencies.summary["max"]
+            cells = [str(measured.settings["role"]), str(measured.settings["kills"])]
+            lines.append(row([*cells, f"{told:.2f}", f"{longest:.2f}"]))
+    return lines
+
+
+def _rounds(counted: Sequence[Measurement], kind: str, way: str) -> Rounds:
+    return [m for m in counted if (m.settings["kind"], m.settings["way"]) == (kind, way)]
+
+
+def _microseconds(seconds: Spread) -> str:
+    return Spread(*(f * 1e6 for f in (seconds.median, seconds.low, seconds.high))).told(0)
+
+
+if __name__ == "__main__":
+    rewrite_part(PAGE, PART, tables(read_measurements(RECORDS)))
