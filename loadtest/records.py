@@ -149,7 +149,10 @@ def _usage(point: Point) -> dict[str, Scalar | None]:
         **{f"server {part}": seconds for part, seconds in usage.parts.items()},
         "generator_cpu": max(generator.cpu, default=None),
         "generator_late": generator.late,
-        "generator_lag": generator.lag.summary["mean"] if generator.lag else None,
+        "generator_lag_p50": generator.lag.percentile(50) if generator.lag else None,
+        "generator_lag_p99": generator.lag.percentile(99) if generator.lag else None,
+        "generator_opened": generator.opened,
+        "generator_lost": generator.lost,
     }
 
 
