@@ -195,7 +195,7 @@ def _written(name: str, value: float, *, digits: int = 4) -> str:
     if name == ERRORS:
         return f"{value * 100.0:.{digits}g}%"
     if name == THROUGHPUT:
-        return f"{value:.{digits}g}"
+        return f"{value:.{digits}g}" if value < 1e4 else f"{value:.0f}"
     for unit, seconds in (("s", 1.0), ("ms", 1e-3)):
         if value >= seconds:
             return f"{value / seconds:.{digits}g}{unit}"

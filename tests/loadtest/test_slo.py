@@ -32,6 +32,7 @@ class Told:
         ("errors=0", [("errors", 0.0)]),
         ("errors<=0.25, throughput>=200", [("errors", 0.25), ("throughput", 200.0)]),
         ("throughput=12.5/s", [("throughput", 12.5)]),
+        ("throughput=20000", [("throughput", 20_000.0)]),
     ],
 )
 def test_bounds_are_read(text: str, bounds: list[tuple[str, float]]) -> None:
