@@ -144,7 +144,9 @@ def _inside(point: "Point", points: "Sequence[Point]") -> tuple[str, ...]:
 
     floor = floor_point(points, point)
     medians = [
-        it.outcome.latency.percentile(50.0) for it in (point, floor) if it and it.outcome.latency
+        it.outcome.latency.summary["p50"]
+        for it in (point, floor)
+        if it and it.outcome.latency and "p50" in it.outcome.latency.summary
     ]
     stages = (point.outcome.stages.get(stage) for stage in _STAGES)
     cpu, memory = point.usage.cpu_per_image, point.usage.memory
