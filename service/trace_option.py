@@ -1,8 +1,9 @@
 """`--trace-endpoint` and `--trace-ratio`: from text to `TraceSettings`."""
 
+from importlib.util import find_spec
 from urllib.parse import urlsplit, urlunsplit
 
-from measuring.errors import InputError
+from measuring.errors import InputError, MissingError
 from service.settings import TraceSettings
 
 PATH = "/v1/traces"
@@ -25,8 +26,11 @@ def parse_endpoint(text: str) -> str:
 
 
 def trace_settings(endpoint: str | None, ratio: float | None) -> TraceSettings | None:
-    """Raises InputError for a share of requests to be sent nowhere."""
+    """Raises InputError for a share of requests to be sent nowhere, MissingError where what sends
+    them is not installed."""
     if endpoint is not None:
+        if not _is_there(_NEEDED):
+            raise not_installed(f"no {_NEEDED}")
         return TraceSettings(endpoint, 1.0 if ratio is None else ratio)
     if ratio is not None:
         raise InputError(
@@ -36,4 +40,21 @@ def trace_settings(endpoint: str | None, ratio: float | None) -> TraceSettings |
     return None
 
 
+def not_installed(reason: object) -> MissingError:
+    """The error that names the extra."""
+    return MissingError(
+        f"--trace-endpoint needs OpenTelemetry, which is not installed ({reason}); "
+        "pip install 'stride[tracing]'"
+    )
+
+
+def _is_there(module: str) -> bool:
+    """Without importing it, only the namespaces above it."""
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+_NEEDED = "opentelemetry.exporter.otlp.proto.http"
 _EXPECTED = "expected that of a collector, such as http://localhost:4318"

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
-from measuring.errors import MissingError
 from service.exchange import Ending, Exchange
 from service.metrics import Metrics
 from service.seam import Core
 from service.settings import TraceSettings
+from service.trace_option import not_installed
 from service.traceparent import Trace, parent_of
 
 _HALF = (1 << 64) - 1
@@ -119,10 +119,7 @@ def tracing_of(settings: TraceSettings | None, metrics: Metrics, core: Core) -> 
     try:
         from service.spans import Exporter
     except ImportError as error:
-        raise MissingError(
-            f"--trace-endpoint needs OpenTelemetry, which is not installed ({error}); "
-            "pip install 'stride[tracing]'"
-        ) from error
+        raise not_installed(error) from error
     return Tracing(Sampler(settings.ratio), Exporter(settings.endpoint), metrics, core)
 
 

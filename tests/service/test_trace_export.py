@@ -113,6 +113,15 @@ def test_tracing_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert e.value.exit_code == 3
 
 
+def test_serve_asks_for_the_extra_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("service.trace_option._NEEDED", "opentelemetry.not_there.at_all")
+    nowhere = str(tmp_path / "no repository")
+    assert run(["serve", "--repository", nowhere, "--trace-endpoint", "http://a"]) == 3
+    assert "pip install 'stride[tracing]'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "url"),
     [
