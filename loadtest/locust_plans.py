@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from loadtest.slo import Slo, judge
+from loadtest.slo import Slo, Verdict, judge
 
 Shape = Literal["constant", "steps", "spike", "soak", "ramp"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 SECONDS = {"steps": 300.0, "spike": 150.0, "soak": 3_600.0, "ramp": 200.0}
 """How long a shape takes where nothing else is asked for."""
 SOAK_PARTS = 10
+CHANCE = 0.01
+"""Of calling a bound broken that is kept."""
 SETTLING = 0.25
 """Of a phase: what is not counted, until users are there and workers' figures have come."""
 
@@ -132,6 +134,10 @@ class Window:
         }
         return {time: count for time, count in found.items() if count > 0}
 
+    def slower(self, seconds: float) -> int:
+        """Answers that took longer."""
+        return sum(count for time, count in self._times.items() if time / 1e3 > seconds)
+
     def told(self) -> str:
         """For a log."""
         if not self.answered:
@@ -186,23 +192,54 @@ class Course:
         began, before = self._since
         window = Window(before, counts(), elapsed - began)
         told = [f"{phase.name}, {phase.users} users: {window.told()}"]
-        if self.plan.slo is not None:
-            verdicts = judge(self.plan.slo, window)
-            told += (
-                f"{phase.users} users: {verdict.words}" for verdict in verdicts if not verdict.kept
-            )
-            if any(verdict.measured is not None and not verdict.kept for verdict in verdicts):
-                self.broke = phase.users
-            elif self.broke is None and all(verdict.kept for verdict in verdicts):
-                self.held = phase.users
-        return told
+        if self.plan.slo is None:
+            return told
+        verdicts = judge(self.plan.slo, window)
+        broken = [words for verdict in verdicts if (words := _broken(verdict, window))]
+        untold = [verdict.words for verdict in verdicts if verdict.measured is None and not broken]
+        if broken:
+            self.broke = phase.users
+        elif not untold:
+            self.held = phase.users
+        return [*told, *(f"{phase.users} users: {words}" for words in (*broken, *untold))]
 
     def _conclusion(self) -> tuple[str, ...]:
         if self.plan.slo is None:
             return ()
-        held = f"{self.held} users kept it" if self.held else "no number of users before kept it"
+        held = f"{self.held} users kept it" if self.held else "no step is known to have kept it"
         if self.broke is not None:
             return (f"{self.plan.slo.text} broke at {self.broke} users; {held}",)
         return (
-            f"{self.plan.slo.text} did not break; {held}; a ramp with more --users finds where",
+            f"{self.plan.slo.text} did not break; {held}; more --users or --run-time tell more",
         )
+
+
+def _broken(verdict: Verdict, window: Window) -> str:
+    """In words; empty for a bound that is kept, and for one of which too few answers tell nothing.
+
+    To keep a percentile takes more answers than to break it: so many slow ones among these that
+    chance hardly explains them are enough."""
+    if not window.answered:
+        return f"{verdict.bound.text} is broken: there were no answers"
+    if verdict.measured is not None:
+        return "" if verdict.kept else verdict.words
+    rank, limit = verdict.bound.rank or 0.0, verdict.bound.limit
+    slow, allowed = window.slower(limit), 1.0 - rank / 100.0
+    if at_least(slow, window.answered, allowed) > CHANCE:
+        return ""
+    return (
+        f"{verdict.bound.text} is broken: {slow:,} of {window.answered:,} answers took longer, "
+        f"expected {allowed:.3%} at most"
+    )
+
+
+def at_least(hits: int, count: int, chance: float) -> float:
+    """The probability of `hits` or more in `count` tries of this `chance`: a binomial tail."""
+    if hits <= 0:
+        return 1.0
+    logarithms = (
+        math.lgamma(count + 1) - math.lgamma(n + 1) - math.lgamma(count - n + 1)
+        + n * math.log(chance) + (count - n) * math.log1p(-chance)
+        for n in range(hits, count + 1)
+    )  # fmt: skip
+    return min(1.0, math.fsum(map(math.exp, logarithms)))

@@ -80,9 +80,8 @@ class Shape(LoadTestShape):
             _conclude(environment, course)
             return None
         rate = float(parsed.spawn_rate or 1)
-        if parsed.shape != "constant":
-            now: int = self.get_current_user_count()  # type: ignore[no-untyped-call]
-            rate = max(rate, float(abs(tick.users - now)))
+        if parsed.shape not in ("constant", "soak"):  # steps are steps
+            rate = max(rate, float(tick.users))
         return tick.users, rate, self._users
 
 

@@ -125,7 +125,7 @@ def test_a_ramp_ends_where_the_slo_breaks(runs: dict[str, LocustProcess]) -> Non
     ended = runs["ramp"].wait()
     assert ended.code == 1, ended.log
     assert re.search(r"step 1 of 2, 1 users: [\d.,]+ requests/s, p50 ", ended.log)
-    assert "p50=1us broke at 1 users; no number of users before kept it" in ended.log
+    assert "p50=1us broke at 1 users; no step is known to have kept it" in ended.log
     assert "step 2" not in ended.log
 
 

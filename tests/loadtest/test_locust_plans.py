@@ -3,9 +3,10 @@
 import math
 
 import pytest
+from scipy.stats import binom  # type: ignore[import-untyped]
 
 from loadtest import slo
-from loadtest.locust_plans import Counts, Course, Plan, Window, make_plan
+from loadtest.locust_plans import Counts, Course, Plan, Window, at_least, make_plan
 
 BOUNDS = slo.parse("p99=100ms,errors=1%")
 
@@ -119,16 +120,39 @@ def test_ramp_that_nobody_breaks_says_so() -> None:
 def test_ramp_that_the_first_user_breaks_has_nothing_that_held() -> None:
     course, users, told = run(ramp(), Crowd(slow=1.0, failed=0.0))
     assert (users, course.held, course.broke) == ([1] * 4, None, 1)
-    assert told[-1].endswith("broke at 1 users; no number of users before kept it")
+    assert told[-1].endswith("broke at 1 users; no step is known to have kept it")
+
+
+def after_one_step(times: dict[float, int]) -> tuple[Course, tuple[str, ...]]:
+    course = Course(make_plan("ramp", users=1, seconds=4.0, slo=BOUNDS))
+    course.tick(1.0, Counts)
+    tick = course.tick(4.0, lambda: Counts(sum(times.values()), 0, times))
+    assert tick.users is None
+    return course, tick.told
 
 
 def test_too_few_answers_neither_break_nor_keep() -> None:
-    course = Course(make_plan("ramp", users=1, seconds=4.0, slo=BOUNDS))
-    counts = Counts(0, 0, {})
-    course.tick(1.0, lambda: counts)
-    tick = course.tick(4.0, lambda: Counts(3, 0, {900.0: 3}))
-    assert (tick.users, course.held, course.broke) == (None, None, None)
-    assert any("n too small" in line for line in tick.told)
+    course, told = after_one_step({20.0: 300, 900.0: 6})
+    assert (course.held, course.broke) == (None, None)
+    assert "n too small" in told[1]
+    assert told[2].startswith("p99=100ms,errors=1% did not break; no step is known to have kept it")
+
+
+def test_few_answers_break_a_percentile_that_too_many_of_them_exceed() -> None:
+    course, told = after_one_step({20.0: 300, 900.0: 10})
+    assert (course.held, course.broke) == (None, 1)
+    assert told[1] == (
+        "1 users: p99=100ms is broken: 10 of 310 answers took longer, expected 1.000% at most"
+    )
+
+
+def test_a_service_that_does_not_answer_breaks_every_bound() -> None:
+    assert after_one_step({})[0].broke == 1
+
+
+@pytest.mark.parametrize(("hits", "count", "chance"), [(10, 310, 0.01), (3, 3, 0.2), (40, 60, 0.5)])
+def test_binomial_tail_is_scipys(hits: int, count: int, chance: float) -> None:
+    assert at_least(hits, count, chance) == pytest.approx(binom.sf(hits - 1, count, chance))
 
 
 def test_other_shapes_tell_of_each_phase_and_end_with_their_time() -> None:
