@@ -21,6 +21,7 @@ from tests.service.process import STRIDE, ServiceProcess
 from tests.tiny import write_tiny
 
 BRIEF = ("--seconds", "0.3", "--warm-up", "0.1", "--invalid")
+SHAPE = "instances=1,threads=1,max_batch=4"  # given, it need not be measured
 ONE = (*BRIEF, "--model", "alone", "--batch-sizes", "1", "--concurrency", "2")
 
 
@@ -31,7 +32,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
     write_tiny(repository, "one")
     write_tiny(repository, "alone", size=8)
     process = ServiceProcess(
-        repository, "--model", "one", "--model", "one:runtime=null", "--model", "alone"
+        repository,
+        "--model",
+        f"one:{SHAPE}",
+        "--model",
+        f"one:{SHAPE},runtime=null",
+        "--model",
+        f"alone:{SHAPE}",
     )
     yield process.wait_until_ready()
     assert process.stop() == 0

@@ -18,7 +18,7 @@ LOAD = ("--concurrency", "2", "--seconds", "0.3", "--warm-up", "0.1", "--batch-s
 def start_gate(folder: Path, *arguments: str, serve: str = "") -> subprocess.Popen[str]:
     environment = os.environ | {
         "STRIDE": STRIDE,
-        "STRIDE_SERVE": serve or f"--repository {folder / 'artifacts'}",
+        "STRIDE_SERVE": serve or f"--repository {folder / 'artifacts'} --model tiny:runtime=null",
         "STRIDE_GATE_LOGS": str(folder / "logs"),
         "STRIDE_GATE_WAIT": "60",
     }
