@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -114,6 +115,12 @@ class Child:
             hand(self._hands, note, files)
         except OSError as error:
             log.error("process=%s takes no files: %s", self.name, error.strerror)
+
+    def cause(self, code: int) -> str:
+        """Why it ended, by its own word or its exit code."""
+        if self.failure is not None:
+            return str(self.failure["failed"])
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     def kill(self) -> None:
         self._process.kill()

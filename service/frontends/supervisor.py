@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from collections import defaultdict
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -73,7 +74,7 @@ class Supervisor:
         self._scores = create("connections", Scoreboard.size(settings.frontends))
         self._rates = create("rates", SIZE)
         self._scoreboard = Scoreboard(attach(os.dup(self._scores)))
-        self._backoff = {ENGINE: Backoff(), FRONTEND: Backoff()}
+        self._backoff: dict[str, Backoff] = defaultdict(Backoff)
         self._engine: Child | None = None
         self._fronts: dict[int, Child] = {}
         fronts = (name_of(FRONTEND, index) for index in range(settings.frontends))
@@ -108,11 +109,15 @@ class Supervisor:
         return code
 
     async def _start_engine(self) -> None:
-        self._engine = Child(ENGINE)
+        engine = self._engine = Child(ENGINE)
         settings = TypeAdapter(Settings).dump_python(self._settings, mode="json")
         first = self._first(settings) | self._census.handed_on()
-        await self._engine.start(first, (), self._on_said, self._on_end)
-        log.info("started process=%s pid=%d", self._engine.name, self._engine.pid)
+        try:
+            await engine.start(first, (), self._on_said, self._on_end)
+        except OSError:
+            self._engine = None
+            raise
+        log.info("started process=%s pid=%d", engine.name, engine.pid)
 
     async def _start_front(self, index: int) -> None:
         size = memory_of(self._settings.limits, self._settings.frontends)
@@ -120,9 +125,13 @@ class Supervisor:
         front = self._fronts[index] = Child(FRONTEND, index, memory)
         settings = TypeAdapter(Settings).dump_python(share_of(self._settings), mode="json")
         tools = (self._listener.fileno(), memory, self._scores, self._rates)
-        await front.start(
-            self._first(settings) | {"index": index}, tools, self._on_said, self._on_end
-        )
+        first = self._first(settings) | {"index": index}
+        try:
+            await front.start(first, tools, self._on_said, self._on_end)
+        except OSError:
+            del self._fronts[index]
+            os.close(memory)
+            raise
         log.info("started process=%s pid=%d", front.name, front.pid)
 
     def _first(self, settings: Any) -> Document:
@@ -166,9 +175,9 @@ class Supervisor:
         """A process has ended: go on without it, or start another in its place."""
         if child.role == FRONTEND:
             self._scoreboard.write(child.index, AWAY)
+        was_up, child.up = child.up, False
         self._census.ended(child)
         code = await child.ended()
-        was_up, child.up = child.up, False
         if child is self._engine:
             self._engine, self._engine_code = None, code
         else:
@@ -180,28 +189,34 @@ class Supervisor:
             self._give_up(child, code)
             return
         self._census.restarts[child.role] += 1
-        pause = self._backoff[child.role].after(child.worked)
+        pause = self._backoff[child.name].after(child.worked)
         log.error(
             "ended process=%s pid=%d code=%d: %s; another is started in %g s",
-            child.name, child.pid, code, _cause(child, code), pause,
+            child.name, child.pid, code, child.cause(code), pause,
         )  # fmt: skip
-        await asyncio.sleep(pause)
-        await self._start_again(child)
+        await self._start_again(child, pause)
 
-    async def _start_again(self, child: Child) -> None:
-        if self._ending:
-            return
-        if child.role == ENGINE:
-            await self._start_engine()
-        else:
-            await self._start_front(child.index)
+    async def _start_again(self, child: Child, pause: float) -> None:
+        await asyncio.sleep(pause)
+        while not self._ending:
+            try:
+                if child.role == ENGINE:
+                    await self._start_engine()
+                else:
+                    await self._start_front(child.index)
+            except OSError as error:  # no memory, no files, no room for another process
+                pause = self._backoff[child.name].after(0.0)
+                log.error("process=%s cannot be started: %s", child.name, error)
+                await asyncio.sleep(pause)
+            else:
+                return
 
     def _give_up(self, child: Child, code: int) -> None:
         """It never worked, and would not work if it were tried again."""
         if child.failure is not None:
             self._failure = EndedError(child.failure["failed"], child.failure["exit_code"])
         else:
-            text = f"the process {child.name} ended before it was ready: {_cause(child, code)}"
+            text = f"the process {child.name} ended before it was ready: {child.cause(code)}"
             self._failure = EndedError(text, 1)
         self._ending = True
         for each in self._children():
@@ -276,11 +291,3 @@ class Supervisor:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _cause(child: Child, code: int) -> str:
-    if child.failure is not None:
-        return str(child.failure["failed"])
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"
