@@ -63,7 +63,7 @@ _TOP: Mapping[str, tuple[Check, str]] = {
     "point": (lambda _: True, ""),
     "content": (lambda _: True, ""),
 }
-_POINT: Mapping[str, tuple[Check, str]] = {
+POINT: Mapping[str, tuple[Check, str]] = {
     **_COMMON,
     "model": (some(is_text), 'the name of a model in quotes, or a list such as ["a", "b"]'),
     "batch_sizes": (some(is_whole), "a whole number from 1, or a list such as [1, 8]"),
@@ -73,13 +73,15 @@ _POINT: Mapping[str, tuple[Check, str]] = {
     "search": (_is_truth, "true or false"),
     "precision": (lambda value: is_number(value) and value < 1, "a share between 0 and 1"),
 }
-_CONTENT: Mapping[str, tuple[Check, str]] = {
+"""What a [[point]] may say, how to tell, and in words."""
+CONTENT: Mapping[str, tuple[Check, str]] = {
     "image": (is_text, "the path of a picture, from this file's folder"),
     "model": (is_text, "the name of a model in quotes"),
     "label": (is_text, "the label it has to have, in quotes"),
     "index": (lambda value: is_whole(value) or value == 0, "the number of its class, from 0"),
     "probability": (lambda value: is_number(value) and value <= 1, "a share above 0"),
 }
+"""The same of [[content]]."""
 
 
 def read_scenario(path: Path, usual: Load) -> Scenario:
@@ -98,7 +100,7 @@ def read_scenario(path: Path, usual: Load) -> Scenario:
 
 
 def _point(source: Source, number: int, usual: Load) -> Asked:
-    source.require(_POINT, table="point", number=number)
+    source.require(POINT, table="point", number=number)
     own = source.tables("point")[number]
     top = {key: value for key, value in source.values.items() if key in _COMMON}
     values = {**top, **own}
@@ -166,11 +168,11 @@ def _traffics(own: Mapping[str, Any]) -> tuple[Closed | Open, ...]:
 
 
 def _content(source: Source, number: int) -> Content:
-    source.require(_CONTENT, table="content", number=number)
+    source.require(CONTENT, table="content", number=number)
     own = source.tables("content")[number]
     for key in ("image", "model"):
         if key not in own:
-            source.refuse(key, _CONTENT[key][1], table="content", number=number)
+            source.refuse(key, CONTENT[key][1], table="content", number=number)
     if "label" not in own and "index" not in own:
         source.refuse("label", "a label, or an index", table="content", number=number)
     image = source.path.parent / own["image"]

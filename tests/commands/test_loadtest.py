@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from cli import run
-from commands import loadtest_options
+from commands import loadtest, loadtest_options
+from loadtest import scenario
 from measuring.record import read_measurements, write_measurements
 from tests.loadtest.grafana_double import GrafanaDouble
 from tests.loadtest.lying_service import LyingService
@@ -21,6 +22,7 @@ from tests.service.process import STRIDE, ServiceProcess
 from tests.tiny import write_tiny
 
 BRIEF = ("--seconds", "0.3", "--warm-up", "0.1", "--invalid")
+ROOT = Path(__file__).parents[2]
 SHAPE = "instances=1,threads=1,max_batch=4"  # given, it need not be measured
 ONE = (*BRIEF, "--model", "alone", "--batch-sizes", "1", "--concurrency", "2")
 
@@ -245,3 +247,12 @@ def test_api_key_comes_from_a_file_or_the_environment(
     assert (given.url, given.api_key) == ("http://localhost:8000", "from-the-file")
     assert usual.api_key == "from-the-environment"
     assert "from-the" not in repr(given)
+
+
+def test_page_names_every_option_and_key() -> None:
+    page = (ROOT / "docs" / "loadtest.md").read_text(encoding="utf-8")
+
+    for option in loadtest.command.params:
+        assert f"`{option.opts[0]}" in page, option.name
+    for key in (*scenario.POINT, *scenario.CONTENT, "title"):
+        assert f"`{key}" in page, key
