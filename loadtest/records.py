@@ -20,6 +20,8 @@ SEARCH = "search"
 TAILS = ("p99", "p95", "p90")
 """Of which the highest that the count supports has an interval."""
 _RESAMPLING = Resampling(resamples=300)
+_ENOUGH = 100_000
+"""Samples for an interval, which a long run has many times over."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def percentile_interval(found: Latencies, name: str) -> Interval | None:
         return None
     if len(set(found.blocks.tolist())) < 2:
         return None
-    timed = Timed(found.samples, found.blocks)
+    every = -(-found.count // _ENOUGH)
+    timed = Timed(found.samples[::every], found.blocks[::every])
     return interval(timed, lambda it: percentile(it, CLAIMS[name]), resampling=_RESAMPLING)
 
 
