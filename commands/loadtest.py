@@ -129,7 +129,7 @@ def command(**values: Any) -> int:
         try:
             loadtest_run.measure(plan, kept)
         except BaseException:
-            _tell(kept, values, None)
+            _tell(kept, values, None, complete=False)
             raise
         compared = _compared(kept, before, values) if before else None
         failures = _tell(kept, values, compared)
@@ -181,7 +181,9 @@ def _compared(kept: "Kept", before: "Sequence[Measurement]", values: dict[str, A
     return compare(kept.records, before, invalid=values["invalid"])
 
 
-def _tell(kept: "Kept", values: dict[str, Any], compared: "Compared | None") -> tuple[str, ...]:
+def _tell(
+    kept: "Kept", values: dict[str, Any], compared: "Compared | None", *, complete: bool = True
+) -> tuple[str, ...]:
     """All that was measured, where it is kept, and why the test is not passed."""
     from commands.loadtest_document import document
     from commands.loadtest_tables import print_failures, print_results
@@ -195,10 +197,10 @@ def _tell(kept: "Kept", values: dict[str, Any], compared: "Compared | None") -> 
     if values["csv"] is not None:
         write_csv(values["csv"], kept.points)
     if values["as_json"]:
-        print_json(document(kept, compared, why))
+        print_json(document(kept, compared, why, complete=complete))
     else:
         print_results(kept.results, compared)
-    print_failures(kept.results, why)
+    print_failures(kept.results, why, complete=complete)
     if kept.records:
         print_step(f"records: {kept.path}")
     if values["csv"] is not None:

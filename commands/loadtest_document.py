@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from measuring.record import Measurement
 
 
-def document(kept: "Kept", compared: "Compared | None", failures: Sequence[str]) -> dict[str, Any]:
+def document(
+    kept: "Kept", compared: "Compared | None", failures: Sequence[str], *, complete: bool
+) -> dict[str, Any]:
     """Seconds, bytes and shares; `null` for what is unknown or cannot be claimed."""
     from loadtest.point import Point
 
     return {
         "run": kept.run.name,
         "records": str(kept.path) if kept.records else None,
-        "passed": not failures,
+        "complete": complete,
+        "passed": complete and not failures,
         "failures": list(failures),
         "points": [_point(kept, it) for it in kept.results if isinstance(it, Point)],
         "searches": [_search(it) for it in kept.results if not isinstance(it, Point)],

@@ -52,12 +52,12 @@ def print_results(found: "Sequence[Result]", compared: "Compared | None") -> Non
         _print_compared(compared)
 
 
-def print_failures(found: "Sequence[Result]", failures: "Sequence[str]") -> None:
+def print_failures(found: "Sequence[Result]", failures: "Sequence[str]", *, complete: bool) -> None:
     """Every reason, and the verdict where there was something to keep."""
     for text in failures:
         print_step(f"FAILED: {text}")
     asked = [it for it in found if it.slo is not None]
-    if asked and not failures:
+    if asked and complete and not failures:
         print_step("the SLO is kept" + f" at all {len(asked)} points" * (len(asked) > 1))
 
 
