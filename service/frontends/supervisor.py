@@ -186,7 +186,7 @@ class Supervisor:
         if self._ending:
             return
         if not (self._ready if child.role == ENGINE else was_up or self._listening):
-            self._give_up(child, code)
+            await self._give_up(child, code)
             return
         self._census.restarts[child.role] += 1
         pause = self._backoff[child.name].after(child.worked)
@@ -211,8 +211,8 @@ class Supervisor:
             else:
                 return
 
-    def _give_up(self, child: Child, code: int) -> None:
-        """It never worked, and would not work if it were tried again."""
+    async def _give_up(self, child: Child, code: int) -> None:
+        """It never worked, and would not work if it were tried again: end all."""
         if child.failure is not None:
             self._failure = EndedError(child.failure["failed"], child.failure["exit_code"])
         else:
@@ -221,6 +221,9 @@ class Supervisor:
         self._ending = True
         for each in self._children():
             each.kill()
+        while self._children():
+            self._gone.clear()
+            await self._gone.wait()
         if not self._over.done():
             self._over.set_result(1)
 

@@ -11,9 +11,10 @@ import tritonclient.http as triton
 from prometheus_client.openmetrics import parser as openmetrics
 
 from tests.service.client import Client, Reply, png
-from tests.service.frontends.several import KEY, front_of, one_of_each
+from tests.service.frontends.several import KEY, alive, front_of, one_of_each, pids
 from tests.service.process import ServiceProcess
 from tests.service.test_metrics_http import OPENMETRICS, samples
+from tests.service.test_watch import wait_for
 from tests.service.v2.wire import ADMIN, ID, INFER, logits, pictures
 from tests.tiny import write_tiny
 
@@ -45,9 +46,15 @@ def service(artifacts: Path) -> Iterator[ServiceProcess]:
         STRIDE_ADMIN_TOKEN=ADMIN,
     ).wait_until_ready()  # fmt: skip
     yield service
-    assert service.stop() == 0, service.text
     assert "Traceback" not in service.text
     assert "unexpected" not in service.text
+    # killed, so that it cannot end anything by itself: nothing outlives it
+    children = pids(service)
+    assert all(map(alive, children.values()))
+    service.process.kill()
+    service.wait()
+    wait_for(lambda: not any(map(alive, children.values())))
+    assert not [path for path in Path("/dev/shm").iterdir() if "stride" in path.name]  # noqa: S108
 
 
 @pytest.fixture(scope="module")
