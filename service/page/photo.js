@@ -71,6 +71,6 @@ export class PhotoPicker {
   #cannotShow() {
     byId("preview").hidden = true;
     byId("preview-none").hidden = false;
-    say(byId("preview-none"), "This browser cannot show the file; the service says below what it makes of it");
+    say(byId("preview-none"), "This browser cannot show the file; see what the service makes of it");
   }
 }

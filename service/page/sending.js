@@ -3,7 +3,7 @@
 import { byId, element, say } from "./elements.js";
 import { counted, milliseconds, size } from "./format.js";
 import { Problem, Refused, ask } from "./service.js";
-import { medians, showTimes } from "./waterfall.js";
+import { clearTimes, medians, showTimes } from "./waterfall.js";
 
 const TIMES = 100;
 /** Pixels below which everything is in one column, as in style.css. */
@@ -56,7 +56,8 @@ export class Sender {
       if (times === 1) comeToView();
     } catch (error) {
       if (error.name === "AbortError") return;
-      say(byId("summary"), sent.length ? `Stopped after ${counted(sent.length, "answer")}.` : "");
+      if (sent.length === 0) forget();
+      else say(byId("summary"), `Stopped after ${counted(sent.length, "answer")}.`);
       this.#explain(error);
     } finally {
       if (this.#current === mine) repeating(false);
@@ -100,6 +101,13 @@ export class Sender {
     box.hidden = false;
     this.#onRefused(problem.status);
   }
+}
+
+/** Nothing of an earlier photo stays beside one that was not answered. */
+function forget() {
+  say(byId("summary"), "");
+  byId("untrained").hidden = true;
+  clearTimes();
 }
 
 /** In one column the answers are below what a small screen shows. */

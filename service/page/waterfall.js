@@ -33,6 +33,12 @@ export function showTimes(rows, times, whole) {
   say(byId("times-what"), caption(rows.length, times, whole));
 }
 
+export function clearTimes() {
+  for (const part of ["legend", "waterfall", "times"]) byId(part).replaceChildren();
+  for (const part of ["legend", "numbers"]) byId(part).hidden = true;
+  say(byId("times-what"), "Send a photo to see the stages of its request, on one scale for all models.");
+}
+
 function caption(models, times, { browser, service }) {
   const what = times > 1 ? `Medians of ${times} requests.` : "One request.";
   const shared =

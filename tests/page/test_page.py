@@ -190,6 +190,8 @@ def test_refused_files_are_explained(
     expect(alert).to_contain_text(title)
     expect(alert).to_contain_text(why)
     assert any("/v1/compare" in url for url in sent) == (len(data) <= LIMIT)
+    for of_an_earlier_photo in ("#untrained", "#legend", "#summary"):
+        expect(page.locator(of_an_earlier_photo)).to_be_hidden()
 
 
 @pytest.mark.parametrize(
