@@ -61,6 +61,7 @@ def test_floor_stays_over_a_reload(service: ServiceProcess) -> None:
     service.process.send_signal(signal.SIGHUP)
     while service.text.count("reloaded models=") == before:
         assert service.process.poll() is None, service.text
+        assert service.client.get("/readyz").status == 200  # which also takes a while
     assert f"reloaded models={REAL},{FLOOR}" in service.text
 
 
