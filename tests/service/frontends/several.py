@@ -5,11 +5,14 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.service.client import Client, Reply
 from tests.service.process import ServiceProcess
+from tests.service.test_metrics_http import samples
+from tests.service.test_watch import wait_for
 
 KEY = {"X-API-Key": "the-key-of-these-tests"}
 _STARTED = re.compile(r"started process=(\S+) pid=(\d+)")
@@ -20,6 +23,19 @@ class Keyed(Client):
 
     def request(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Reply:
         return super().request(method, path, body, KEY | headers)
+
+
+def whole(service: ServiceProcess) -> ServiceProcess:
+    """Returns when all of its processes work."""
+    service.wait_until_ready()
+    for name in pids(service):
+        wait_for(partial(is_up, service, name))
+    return service
+
+
+def is_up(service: ServiceProcess, name: str) -> bool:
+    up = samples(ask(service, "/metrics").data.decode())
+    return up.get(("stride_process_up", frozenset({("process", name)}))) == 1
 
 
 def front_of(reply: Reply) -> str:

@@ -19,10 +19,12 @@ from tests.service.frontends.several import (
     alive,
     ask,
     front_of,
+    is_up,
     mapped,
     pids,
     shared_memory,
     started,
+    whole,
 )
 from tests.service.process import STRIDE, ServiceProcess
 from tests.service.test_drain import hammer
@@ -90,10 +92,17 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
     """Ended by the last test that uses it."""
     repository = tmp_path_factory.mktemp("artifacts")
     write_tiny(repository)
-    service = ServiceProcess(
-        repository, "--frontends", "2", "--drain-delay", "0.2",
-        "--model", "tiny:instances=1,threads=1,max_batch=4",
-    ).wait_until_ready()  # fmt: skip
+    service = whole(
+        ServiceProcess(
+            repository,
+            "--frontends",
+            "2",
+            "--drain-delay",
+            "0.2",
+            "--model",
+            "tiny:instances=1,threads=1,max_batch=4",
+        )
+    )
     yield service
     if service.process.poll() is None:
         service.stop()
@@ -164,11 +173,6 @@ def test_processes_that_are_killed_under_load_are_replaced_and_others_answer(
     assert shared_memory(service.process.pid) == memory
     assert mapped(pids(service)["engine"]) == 2
     assert "killed by SIGKILL; another is started" in service.text
-
-
-def is_up(service: ServiceProcess, name: str) -> bool:
-    up = samples(ask(service, "/metrics").data.decode())
-    return up.get(("stride_process_up", frozenset({("process", name)}))) == 1
 
 
 def test_drain_over_all_processes_loses_no_request(service: ServiceProcess) -> None:

@@ -1,18 +1,22 @@
 """`stride serve --frontends 2` answers as `stride serve` does, from whichever front end."""
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import tritonclient.http as triton
 from prometheus_client.openmetrics import parser as openmetrics
 
 from tests.service.client import Client, Reply, png
-from tests.service.frontends.several import KEY, alive, front_of, one_of_each, pids
+from tests.service.frontends.several import KEY, alive, front_of, one_of_each, pids, whole
 from tests.service.process import ServiceProcess
+from tests.service.test_launch import accepted
 from tests.service.test_metrics_http import OPENMETRICS, samples
 from tests.service.test_watch import wait_for
 from tests.service.v2.wire import ADMIN, ID, INFER, logits, pictures
@@ -40,11 +44,21 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def service(artifacts: Path) -> Iterator[ServiceProcess]:
-    service = ServiceProcess(
-        artifacts, "--frontends", "2", "--drain-delay", "0", "--model", BATCHED, "--model-control",
-        "--api-keys", str(artifacts / "keys.toml"),
-        STRIDE_ADMIN_TOKEN=ADMIN,
-    ).wait_until_ready()  # fmt: skip
+    service = whole(
+        ServiceProcess(
+            artifacts,
+            "--frontends",
+            "2",
+            "--drain-delay",
+            "0",
+            "--model",
+            BATCHED,
+            "--model-control",
+            "--api-keys",
+            str(artifacts / "keys.toml"),
+            STRIDE_ADMIN_TOKEN=ADMIN,
+        )
+    )
     yield service
     assert "Traceback" not in service.text
     assert "unexpected" not in service.text
@@ -170,6 +184,21 @@ def test_connections_are_shared_out_evenly(service: ServiceProcess) -> None:
         client.close()
     assert len(fronts) == 2
     assert min(fronts.values()) >= 8
+
+
+def test_connections_do_not_wait_for_acknowledgements(service: ServiceProcess) -> None:
+    with one_of_each(service):  # so that both front ends have some of another kind
+        address = urlsplit(service.url)
+        with socket.create_connection((str(address.hostname), address.port), 30) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            found = []
+            for name, pid in pids(service).items():
+                if name.startswith("frontend"):
+                    with suppress(AssertionError):  # the other one has it
+                        found.append(accepted(pid, client))
+
+    assert found == [(True, socket.IPPROTO_TCP)]
 
 
 def test_metrics_are_those_of_all_processes_from_every_front_end(service: ServiceProcess) -> None:
