@@ -1,6 +1,7 @@
 """A test that was skipped for want of a tool fails the run of CI, and only that run."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,36 @@ def test_a_skipped_module_fails_where_tools_are_required(tmp_path: Path) -> None
 
     assert code != 0
     assert "asks for promtool" in output
+
+
+def install(folder: Path, *present: str) -> subprocess.CompletedProcess[str]:
+    """The script where there are these programs, and no package manager."""
+    for name in ("bash", "id", "sort", "xargs", "echo"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    for name in present:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return subprocess.run(
+        ["bash", str(ROOT / "scripts" / "install-test-tools")],
+        env={"PATH": str(folder)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+TOOLS = ("prometheus", "promtool", "chromium", "wrk", "hey", "docker-compose")
+
+
+def test_install_does_nothing_where_everything_is(tmp_path: Path) -> None:
+    done = install(tmp_path, *TOOLS)
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_install_says_what_is_missing_where_it_cannot_help(tmp_path: Path) -> None:
+    done = install(tmp_path, *TOOLS[:3])
+
+    assert done.returncode == 0
+    assert "tests that run them are skipped: wrk hey docker-compose." in done.stderr
+    assert "no Debian" in done.stderr
 
 
 def test_ci_requires_the_tools_and_installs_them() -> None:
