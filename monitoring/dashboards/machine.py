@@ -91,7 +91,7 @@ PROCESS = Row(
             " is missing from the collector. `off` where nothing is traced.",
             "reqps", ON,
             (Query(f"sum by (outcome) (rate(stride_traces_total{{{HERE}}}[$__rate_interval]))"
-                   f" or {NOTHING}", "{{outcome}}"),),
+                   f" or on () {NOTHING}", "{{outcome}}"),),
             width=6,
         ),
     ),
@@ -113,7 +113,7 @@ FRONTENDS = Row(
             "Processes that ended and were started again, with --frontends, within 15 minutes.",
             "short", ON,
             (Query(f"sum by (process) (increase(stride_process_restarts_total{{{HERE}}}[15m]))"
-                   f" or {NOTHING.replace('outcome', 'process')}", "{{process}}"),),
+                   f" or on () {NOTHING.replace('outcome', 'process')}", "{{process}}"),),
             width=8,
         ),
         Panel(
