@@ -190,8 +190,9 @@ def test_refused_files_are_explained(
     expect(alert).to_contain_text(title)
     expect(alert).to_contain_text(why)
     assert any("/v1/compare" in url for url in sent) == (len(data) <= LIMIT)
-    for of_an_earlier_photo in ("#untrained", "#legend", "#summary"):
+    for of_an_earlier_photo in ("#untrained", "#legend"):
         expect(page.locator(of_an_earlier_photo)).to_be_hidden()
+    expect(summary(page)).to_be_empty()
 
 
 @pytest.mark.parametrize(
