@@ -6,7 +6,7 @@ python -m benchmarks.gpu_page
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.gpu import engines, onnx_engines, selftest
+from benchmarks.gpu import engines, onnx_engines, packages, selftest, serving
 from benchmarks.gpu.findings import findings
 from benchmarks.gpu.plan import STAGES
 from benchmarks.gpu.table import tables as suite_tables
@@ -24,7 +24,8 @@ NOTHING = (
 _STAGE_OF = {
     "gpu-facts": "fingerprint", "gpu-peaks": "peaks", engines.NAME: "engines",
     selftest.NAME: "selftest", "gpu-kernels": "profile", "gpu-claims": "claims",
-    "gpu-energy": "energy", onnx_engines.NAME: onnx_engines.ONNX,
+    "gpu-energy": "energy", onnx_engines.NAME: onnx_engines.ONNX, packages.NAME: packages.AOTI,
+    serving.NAME: "http",
 }  # fmt: skip
 
 _TOLD = ("torch", "onnxruntime-gpu", "tensorrt", "numpy")

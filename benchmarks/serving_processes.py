@@ -24,18 +24,24 @@ _URL = re.compile(rb"(?:listening url=|running on )(http://\S+)")
 class Server:
     """A command that serves HTTP and says where on its standard error; `url` once it is ready.
 
-    A context: the process has ended after it. `cores`: those it is kept to.
+    A context: the process has ended after it. `cores`: those it is kept to; `patience`: seconds
+    until it has to be ready. Raises MissingError with the end of its log where it is not.
     """
 
     def __init__(
-        self, command: Sequence[str], *, ready: str, cores: tuple[int, ...] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        ready: str,
+        cores: tuple[int, ...] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed with the server
         self._process = subprocess.Popen(  # noqa: S603  (words of our own, no shell)
             [*pinned(cores), *command], stdout=self._log, stderr=self._log
         )
         try:
-            self.url = self._wait(ready)
+            self.url = self._wait(ready, patience)
         except BaseException:
             self.stop()
             raise
@@ -68,8 +74,8 @@ class Server:
     ) -> None:
         self.stop()
 
-    def _wait(self, ready: str) -> str:
-        until = time.monotonic() + PATIENCE
+    def _wait(self, ready: str, patience: float) -> str:
+        until = time.monotonic() + patience
         pool = urllib3.PoolManager(retries=False, timeout=5.0)
         while time.monotonic() < until and self._process.poll() is None:
             found = _URL.search(self._written())

@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks.gpu.device import Call, forget_peak, peak_memory
 from benchmarks.gpu.floor import floor, work
-from benchmarks.gpu.prepare import COMPILED, artifact_name, fill_cache, is_made
+from benchmarks.gpu.prepare import COMPILED, artifact_name, fill_cache, fill_kernels, is_made
 from benchmarks.gpu.step import Context, OutOfTimeError, Step, StepError, StepSkippedError
 from benchmarks.gpu.timing import Blocks, calling, interleaved, on_host, random_pictures
 from benchmarks.gpu.ways import Way, inferring, names, open_ways
@@ -30,10 +30,13 @@ def steps(context: Context) -> list[Step]:
     for each in scale.precisions:
         order += [(network, each) for network in scale.networks]
         order += [(network, each) for network in scale.references if each in scale.referenced]
-    return [
+    timed = [
         Step("engines", f"{network} {precision}", partial(_time, network, precision, False))
         for network, precision in order
     ]
+    if context.device != "cuda":
+        return timed
+    return [Step("engines", "kernels", fill_kernels, needs=("triton",), gpu=True), *timed]
 
 
 def compiled_steps(context: Context) -> list[Step]:

@@ -2,8 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from benchmarks.gpu import claims, energy, engines, kernels, onnx_engines, selftest
-from benchmarks.gpu.ways import BOTH, COMPILED, EAGER, RECORDED
+from benchmarks.gpu import (
+    claims,
+    energy,
+    engines,
+    kernels,
+    onnx_engines,
+    packages,
+    selftest,
+    serving,
+)
+from benchmarks.gpu.table import limited
+from benchmarks.gpu.ways import BOTH, COMPILED, EAGER, FUSED, RECORDED
 from benchmarks.pages import number
 from measuring.record import Measurement
 
@@ -15,7 +25,8 @@ _PICTURE = 224 * 224 * 3  # bytes of each of the networks that are timed
 def findings(found: Sequence[Measurement]) -> str:
     """A bullet for each thing that the run can tell of; empty where it can tell nothing."""
     makers: tuple[Callable[[Sequence[Measurement]], str], ...] = (
-        _recorded, _compiled, _floors, _whole, _launches, _joules, _onnx, _operations, _answers,
+        _recorded, _fused, _compiled, _floors, _whole, _launches, _http, _aoti, _joules, _onnx,
+        _operations, _answers,
     )  # fmt: skip
     return "\n".join(f"- {text}" for make in makers if (text := make(found)))
 
@@ -53,6 +64,27 @@ def _target(ratios: dict[str, float], target: float) -> str:
         return f"The target, {target:g} times, is met by all"
     who = f"met by {', '.join(met)} and " if met else ""
     return f"The target, {target:g} times, is {who}missed by {', '.join(missed)}"
+
+
+def _fused(found: Sequence[Measurement]) -> str:
+    """The kernels of our own beside eager PyTorch, at both ends."""
+    told, ratios = [], {}
+    for network in _networks(found, engines.NAME):
+        one = [_fp16(found, network, way, _SMALL) for way in (EAGER, FUSED)]
+        many = [_fp16(found, network, way, _LARGE) for way in (EAGER, FUSED)]
+        if one[0] and one[1] and many[0] and many[1]:
+            ratios[network] = many[0] / many[1]
+            told.append(
+                f"{network} {_LARGE / many[0]:,.0f} and {_LARGE / many[1]:,.0f} images per second "
+                f"of {_LARGE} pictures ({many[0] / many[1]:.2f} times), one picture "
+                f"{ms(one[0])} and {ms(one[1])} ({one[0] / one[1]:.1f} times)"
+            )
+    if not told:
+        return ""
+    return (
+        "**Kernels of our own (`torch-fused`), fp16, on the device, beside eager channels-last:** "
+        f"{'; '.join(told)}. {_target(ratios, COMPILED_TARGET)}."
+    )
 
 
 def _recorded(found: Sequence[Measurement]) -> str:
@@ -156,6 +188,35 @@ def _launches(found: Sequence[Measurement]) -> str:
     return f"**Launches of one eager call with one picture**: {'; '.join(told)}." if told else ""
 
 
+def _http(found: Sequence[Measurement]) -> str:
+    """By batch size, what a closed loop got of each network, and what stood in its way."""
+    told = []
+    for network in _networks(found, serving.NAME):
+        parts = [
+            f"{m.settings['body']} x {m.settings['batch']}"
+            f"{_front_ends(m)}: {number(m, 'images_per_second'):,.0f} "
+            f"(limited by {limited(m)})"
+            for m in found
+            if m.name == serving.NAME
+            and {"network": network, "model": serving.MODEL, "traffic": "closed"}.items()
+            <= m.settings.items()
+        ]
+        if parts:
+            told.append(f"{network} {', '.join(parts)}")
+    if not told:
+        return ""
+    return f"**Over HTTP, images per second by pictures of a request**: {'; '.join(told)}."
+
+
+def _front_ends(measured: Measurement) -> str:
+    count = measured.settings["frontends"]
+    return "" if count == 1 else f" with {count} front ends"
+
+
+def _aoti(found: Sequence[Measurement]) -> str:
+    return _beside(found, packages.NAME, packages.AOTI, "AOTInductor's packages on")
+
+
 def _joules(found: Sequence[Measurement]) -> str:
     told = []
     for network in _networks(found, energy.NAME):
@@ -175,20 +236,23 @@ def _joules(found: Sequence[Measurement]) -> str:
 
 
 def _onnx(found: Sequence[Measurement]) -> str:
-    told = []
-    for measured in found:
-        settings = measured.settings
-        if measured.name == onnx_engines.NAME and settings["way"] == onnx_engines.ONNX:
-            told.append(
-                f"{settings['precision']} at {settings['batch']} {number(measured, 'speed'):.2f} "
-                f"({number(measured, 'speed_low'):.2f} to {number(measured, 'speed_high'):.2f})"
-            )
+    return _beside(found, onnx_engines.NAME, onnx_engines.ONNX, "ONNX Runtime's CUDA provider on")
+
+
+def _beside(found: Sequence[Measurement], name: str, way: str, what: str) -> str:
+    """How a runtime did against eager PyTorch in the same blocks."""
+    told = [
+        f"{m.settings['network']} {m.settings['precision']} at {m.settings['batch']} "
+        f"{number(m, 'speed'):.2f} ({number(m, 'speed_low'):.2f} to {number(m, 'speed_high'):.2f})"
+        for m in found
+        if m.name == name and m.settings["way"] == way
+    ]
     if not told:
         return ""
-    networks = ", ".join(_networks(found, onnx_engines.NAME))
+    networks = ", ".join(_networks(found, name))
     return (
-        f"**ONNX Runtime's CUDA provider on {networks}**, from memory to memory, as a multiple of "
-        f"eager PyTorch's speed in the same blocks: {'; '.join(told)}."
+        f"**{what} {networks}**, from memory to memory, as a multiple of eager PyTorch's speed in "
+        f"the same blocks: {'; '.join(told)}."
     )
 
 

@@ -12,6 +12,7 @@ from benchmarks.gpu import (
     facts,
     kernels,
     onnx_engines,
+    packages,
     peaks,
     prepare,
     selftest,
@@ -34,15 +35,16 @@ STAGES: dict[str, Stage] = {
     "fingerprint": Stage(lambda _: facts.steps(), 20),
     "prepare": Stage(prepare.steps, 150),
     "peaks": Stage(lambda _: peaks.steps(), 30),
-    "engines": Stage(engines.steps, 120),
+    "engines": Stage(engines.steps, 150),
     "profile": Stage(kernels.steps, 40),
     "selftest": Stage(selftest.steps, 120),
     "claims": Stage(claims.steps, 60),
     "energy": Stage(energy.steps, 40),
     "compiled": Stage(engines.compiled_steps, 150),
+    "aoti": Stage(packages.steps, 150),
     "onnxruntime": Stage(onnx_engines.steps, 120),
     "operators": Stage(lambda _: commands_here.steps(), 60),
-    "http": Stage(serving.steps, 60),
+    "http": Stage(serving.steps, 200),
 }
 
 

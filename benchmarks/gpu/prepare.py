@@ -4,7 +4,7 @@ float64 answers.
     python -m benchmarks.gpu.prepare NETWORK --repository DIR --device cuda
 
 A process for each network: the answers of the originals come from the processor, and it has many
-cores. With --compile it fills the compiler's cache instead, for those that come after.
+cores. With --fill it fills a compiler's cache instead, for those that come after.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from benchmarks.gpu.side_by_side import run_side_by_side
 from benchmarks.gpu.step import Context, Step, StepError, StepSkippedError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 COMPILED: Precision = "fp16"
 _MOST_SECONDS = 180.0
+# Batch sizes at which the kernels come in every size of block that any batch size needs.
+_BLOCK_SIZES = (256, 128, 64, 32, 8, 1)
 
 
 def steps(context: Context) -> list[Step]:
@@ -44,11 +47,17 @@ def make_onnx(precisions: tuple[Precision, ...], context: Context) -> Iterator[l
     return _prepare(dict.fromkeys(context.scale.networks, precisions), "onnx", context)
 
 
-def open_onnx(context: Context, network: str, precision: str) -> Artifact:
+def make_packages(context: Context) -> Iterator[list[Measurement]]:
+    """The default networks compiled ahead of time. Raises as `_prepare` does."""
+    return _prepare(dict.fromkeys(context.scale.networks, (COMPILED,)), "aoti", context)
+
+
+def open_made(context: Context, network: str, precision: str, format_: Format) -> Artifact:
     """Raises StepSkippedError for one that has not been made."""
-    if not is_made(context, network, precision, "onnx"):
-        raise StepSkippedError(f"{artifact_name(network, precision, 'onnx')} was not made")
-    return read_artifact(context.repository / artifact_name(network, precision, "onnx"))
+    name = artifact_name(network, precision, format_)
+    if not is_made(context, network, precision, format_):
+        raise StepSkippedError(f"{name} was not made")
+    return read_artifact(context.repository / name)
 
 
 def artifact_name(network: str, precision: str, format_: Format = "torch") -> str:
@@ -80,7 +89,20 @@ def _prepare(
 def fill_cache(context: Context) -> Iterator[list[Measurement]]:
     """Compiles the default networks side by side. Raises StepError naming those that failed."""
     commands = {
-        network: [*_command(network, context), "--compile"]
+        network: [*_command(network, context), "--fill", "compiled"]
+        for network in context.scale.networks
+        if is_made(context, network, COMPILED)
+    }
+    _run(commands, context)
+    yield []
+
+
+def fill_kernels(context: Context) -> Iterator[list[Measurement]]:
+    """Compiles the fused kernels of the default networks for all batch sizes, side by side. Raises
+    StepError naming what failed."""
+    commands = {
+        f"{network} at {batch}": [*_command(network, context), "--fill", str(batch)]
+        for batch in _BLOCK_SIZES
         for network in context.scale.networks
         if is_made(context, network, COMPILED)
     }
@@ -112,8 +134,8 @@ def _each(option: str, values: tuple[str, ...]) -> list[str]:
 @click.option("--device", default="cuda")
 @click.option("--precision", "precisions", multiple=True)
 @click.option("--size", type=int, default=None)
-@click.option("--format", "format_", type=click.Choice(("torch", "onnx")), default="torch")
-@click.option("--compile", "compiles", is_flag=True)
+@click.option("--format", "format_", type=click.Choice(("torch", "onnx", "aoti")), default="torch")
+@click.option("--fill", default=None, metavar="compiled|BATCH")
 def main(
     network: str,
     repository: Path,
@@ -121,14 +143,16 @@ def main(
     precisions: tuple[Precision, ...],
     size: int | None,
     format_: Format,
-    compiles: bool,
+    fill: str | None,
 ) -> None:
     """Export NETWORK with untrained weights, as what PyTorch or ONNX Runtime opens."""
     from exporters.source import Source
     from models import load
 
-    if compiles:
+    if fill == "compiled":
         _compile(repository / artifact_name(network, COMPILED), device)
+    elif fill:
+        _fuse(repository / artifact_name(network, COMPILED), int(fill))
     else:
         spec = InputSpec(size=size, resize=size) if size else None
         source = Source(load(network, "untrained", input_spec=spec), network, report=click.echo)
@@ -144,10 +168,12 @@ def _export(
 ) -> None:
     """Raises ClickException naming the precisions that failed."""
     from exporters.export import export
-    from exporters.formats import Recipe
+    from exporters.formats import Recipe, recipes_for
 
     if format_ == "onnx":
         recipe = Recipe("gpu.onnx", ("onnxruntime",), devices=(device,))
+    elif format_ == "aoti":
+        (recipe,) = recipes_for("aoti", precisions[0], device)
     else:
         recipe = Recipe("model.safetensors", ("torch",), rewrites=(), devices=(device,))
     failed: list[str] = []
@@ -172,6 +198,17 @@ def _compile(directory: Path, device: str) -> None:
     from inference.open_engine import open_engine
 
     open_engine(read_artifact(directory), runtime="torch-compiled", device=device).close()
+
+
+def _fuse(directory: Path, batch: int) -> None:
+    """Only the cache of its kernels is kept."""
+    from inference.open_engine import open_unverified
+
+    artifact = read_artifact(directory)
+    engine, _ = open_unverified(artifact, runtime="torch-fused", device="cuda")
+    size = artifact.manifest.input.size
+    engine.infer(np.zeros((batch, size, size, 3), np.uint8))
+    engine.close()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,10 @@ class Scale:
     `profiled`: of what takes long to prepare. `size`: of all pictures, None for each network's own.
     `blocks`: interleaved ones for each point; `visit`: seconds of each way in one. `rotated`: bytes
     of pictures that are taken in turn, more than any cache holds. `copied`, `product`: bytes and
-    side of the largest copy and matrix product. `burn`: seconds of each power reading."""
+    side of the largest copy and matrix product. `burn`: seconds of each power reading. `requested`:
+    pictures of a request over HTTP, the one in the middle of JPEGs, too; `connections`: clients,
+    fewer for larger requests; `senders`: processes that send; `loaded`: seconds of a load;
+    `frontends`: processes for HTTP."""
 
     networks: tuple[str, ...] = DEFAULTS
     references: tuple[str, ...] = REFERENCES
@@ -43,6 +46,11 @@ class Scale:
     copied: int = 1 << 32
     product: int = 8192
     burn: float = 1.0
+    requested: tuple[int, ...] = (1, 8, 32, 128)
+    connections: int = 64
+    senders: int = 4
+    loaded: float = 2.0
+    frontends: int = 4
 
     def batches_of(self, network: str, precision: Precision) -> tuple[int, ...]:
         """Of one network; the references get a few."""
@@ -69,4 +77,9 @@ REHEARSAL = Scale(
     copied=1 << 22,
     product=128,
     burn=0.05,
+    requested=(2,),
+    connections=4,
+    senders=1,
+    loaded=0.1,
+    frontends=1,
 )

@@ -3,7 +3,17 @@ share of the least possible time."""
 
 from collections.abc import Sequence
 
-from benchmarks.gpu import claims, energy, engines, kernels, onnx_engines, peaks, selftest
+from benchmarks.gpu import (
+    claims,
+    energy,
+    engines,
+    kernels,
+    onnx_engines,
+    packages,
+    peaks,
+    selftest,
+    serving,
+)
 from benchmarks.gpu.journal import Entry
 from benchmarks.pages import header, number, row, speed
 from measuring.record import Measurement
@@ -130,6 +140,65 @@ def _onnx(found: Sequence[Measurement]) -> str:
     return "\n".join(lines)
 
 
+def _aoti(found: Sequence[Measurement]) -> str:
+    return _onnx(found).replace("### ONNX Runtime", "### AOTInductor", 1)
+
+
+def _http(found: Sequence[Measurement]) -> str:
+    columns = (
+        *("network", "front ends", "body", "pictures", "clients", "images/s", "p50", "p99"),
+        *("floor, images/s", "HTTP", "engine", "GPU", "decoding", "limited by"),
+    )
+    lines = ["### Over HTTP", "", *header(columns)]
+    floors = {_asked(m): number(m, "images_per_second") for m in found if _is_floor(m)}
+    for measured in found:
+        settings = measured.settings
+        if _is_floor(measured):
+            continue
+        rate = settings["rate"]
+        asking = str(settings["connections"]) if rate is None else f"{float(str(rate)):,.0f}/s"
+        cells = [str(settings[key]) for key in ("network", "frontends", "body", "batch")]
+        cells += [asking, f"{number(measured, 'images_per_second'):,.0f}", _time(measured)]
+        cells += [_told(measured.latencies.percentile(99.0))]
+        floor = floors.get(_asked(measured))
+        cells += [f"{floor:,.0f}" if floor else ""]
+        cells += [_share(measured, name) for name in ("http", "engine", "gpu", "decode")]
+        lines.append(row([*cells, limited(measured)]))
+    return "\n".join(lines)
+
+
+def limited(measured: Measurement) -> str:
+    """What a service was limited by, and the stage in which a request spends most of its time."""
+    prefix = "stage_"
+    stages = {
+        name.removeprefix(prefix): number(measured, name)
+        for name in measured.settings
+        if name.startswith(prefix) and name != f"{prefix}total"
+    }
+    longest = max(stages, key=lambda stage: stages[stage], default="")
+    limit = _LIMITS[str(measured.settings["limit"])]
+    return f"{limit}, most time in {longest}" if longest else limit
+
+
+_LIMITS = {
+    "generator": "the generator", "http": "HTTP", "decode": "decoding", "engine": "the engine",
+    "gpu": "the GPU", "none": "no full part",
+}  # fmt: skip
+
+
+def _is_floor(measured: Measurement) -> bool:
+    return measured.settings["model"] == serving.FLOOR
+
+
+def _asked(measured: Measurement) -> tuple[str, ...]:
+    return tuple(str(measured.settings[key]) for key in ("network", "frontends", "body", "batch"))
+
+
+def _share(measured: Measurement, name: str) -> str:
+    share = measured.settings[f"share_{name}"]
+    return "" if share is None else f"{float(str(share)):.0%}"
+
+
 def _time(measured: Measurement) -> str:
     return _told(measured.latencies.percentile(50.0))
 
@@ -143,7 +212,9 @@ _TABLES = {
     engines.NAME: _engines,
     claims.NAME: _claims,
     kernels.NAME: _kernels,
+    packages.NAME: _aoti,
     onnx_engines.NAME: _onnx,
+    serving.NAME: _http,
     energy.NAME: _energy,
     selftest.NAME: _selftest,
 }

@@ -97,8 +97,8 @@ def test_dry_run_lists_every_stage_and_what_is_missing() -> None:
 
 
 def test_every_stage_can_be_rehearsed_and_resumed(tmp_path: Path) -> None:
-    """But for the tests that need a GPU, which are tests themselves."""
-    stages = ",".join(stage for stage in STAGES if stage != "selftest")
+    """But for the tests that need a GPU, which are tests themselves, and loads."""
+    stages = ",".join(stage for stage in STAGES if stage not in ("selftest", "http"))
     options = ["--device", "cpu", "--repository", str(tmp_path / "artifacts")]
     first = CliRunner().invoke(
         main, [*options, "--stages", stages, "--output", str(tmp_path / "one")]
@@ -124,3 +124,19 @@ def test_every_stage_can_be_rehearsed_and_resumed(tmp_path: Path) -> None:
     assert second.exit_code == 0, second.output
     assert "none, all were finished before" in second.output
     assert len(read_measurements(tmp_path / "two" / "gpu.jsonl")) == len(records)
+
+
+@pytest.mark.full
+def test_service_under_load_can_be_rehearsed(tmp_path: Path) -> None:
+    options = ["--device", "cpu", "--repository", str(tmp_path / "artifacts")]
+    done = CliRunner().invoke(
+        main, [*options, "--stages", "prepare,http", "--output", str(tmp_path / "one")]
+    )
+    assert done.exit_code == 0, done.output
+    found = [m.settings for m in read_measurements(tmp_path / "one" / "gpu.jsonl")]
+    asked = {(s["model"], s["body"], s["batch"], s["traffic"]) for s in found}
+    closed = {(m, b, n, "closed") for m in ("floor", "network")
+              for b, n in (("pixels", 2), ("jpeg", 1), ("jpeg", 2))}  # fmt: skip
+    assert asked == closed | {("network", "jpeg", 1, "open")}
+    assert all(settings["errors"] == 0 for settings in found)
+    assert "### Over HTTP" in done.output
