@@ -198,3 +198,31 @@ def window(
         sums, bias, out, out + start * out_stride, rows, live, first,
         outputs, out_stride, out_stride, activation, 0, bn,
     )  # fmt: skip
+
+
+@triton.jit(do_not_specialize=["count"])  # type: ignore[untyped-decorator]
+def pooled(
+    x: tensor, out: tensor, count: tensor,
+    height: constexpr, width: constexpr, out_height: constexpr, out_width: constexpr,
+    channels: constexpr, bm: constexpr, bn: constexpr,
+) -> None:  # fmt: skip
+    """The largest of 3x3 pixels around every second one, the edge padded."""
+    place = tl.program_id(0) * bm + tl.arange(0, bm)
+    columns = tl.arange(0, bn)
+    live = place < count
+    picture = place // (out_height * out_width)
+    top = (place // out_width) % out_height * 2 - 1
+    left = place % out_width * 2 - 1
+    source = x + picture.to(tl.int64) * (height * width * channels)
+    largest = tl.full((bm, bn), float("-inf"), tl.float32)
+    for tap in tl.static_range(9):
+        y = top + tap // 3
+        z = left + tap % 3
+        there = live & (y >= 0) & (y < height) & (z >= 0) & (z < width)
+        pixel = source + (y * width + z) * channels
+        inside = there[:, None] & (columns < channels)[None, :]
+        value = tl.load(pixel[:, None] + columns[None, :], mask=inside, other=float("-inf"))
+        largest = tl.maximum(largest, value.to(tl.float32))
+    to = out + place.to(tl.int64)[:, None] * channels + columns[None, :]
+    inside = live[:, None] & (columns < channels)[None, :]
+    tl.store(to, largest.to(out.dtype.element_ty), mask=inside)

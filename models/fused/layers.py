@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from measuring.input_spec import InputSpec
-from models.fused.kernels import pointwise, separable, window
+from models.fused.kernels import pointwise, pooled, separable, window
 from models.fused.pack import WIDE, Folded, columns_of, depth_of, filled, up_to
 
 # What a layer does with a second map: nothing, add it, or alternate its channels with its own.
@@ -188,5 +188,21 @@ class Window(Layer):
             inputs=self.inputs, x_stride=x.stride(2), outputs=self.width, padded=self.padded,
             out_stride=out.stride(2), normalised=self.normalised, activation=self.activation,
             **sizes,
+        )  # fmt: skip
+        return out
+
+
+class Pool(nn.Module):
+    """The largest of 3x3 pixels around every second one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pictures, height, width, channels = x.shape
+        shape = (pictures, (height - 1) // 2 + 1, (width - 1) // 2 + 1, channels)
+        out = x.new_empty(shape)
+        count = shape[0] * shape[1] * shape[2]
+        rows = 64
+        pooled[(-(-count // rows),)](
+            x, out, count, height=height, width=width, out_height=shape[1], out_width=shape[2],
+            channels=channels, bm=rows, bn=max(16, 1 << (channels - 1).bit_length()), num_warps=4,
         )  # fmt: skip
         return out

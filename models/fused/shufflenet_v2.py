@@ -6,10 +6,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d
 
 from measuring.input_spec import InputSpec
-from models.fused.layers import SHUFFLED, Pointwise, Separable, Window
+from models.fused.layers import SHUFFLED, Pointwise, Pool, Separable, Window
 from models.fused.pack import sequence
 from models.shufflenet_v2 import DownsamplingUnit, ShuffleNetV2, Unit
 
@@ -21,6 +20,7 @@ class FusedShuffleNetV2(nn.Module):
         super().__init__()
         conv = cast(nn.Conv2d, network.conv1[0])
         self.stem = Window(sequence(network.conv1)[0], conv, dtype, spec=spec)
+        self.pool = Pool()
         units: list[nn.Module] = []
         for stage in (network.stage2, network.stage3, network.stage4):
             first, *others = stage
@@ -31,9 +31,7 @@ class FusedShuffleNetV2(nn.Module):
         self.fc = copy.deepcopy(network.fc).to(dtype)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        stem = self.stem(pixels).permute(0, 3, 1, 2)
-        pooled = max_pool2d(stem, kernel_size=3, stride=2, padding=1).permute(0, 2, 3, 1)
-        features = self.last(self.units(pooled)).mean((1, 2))
+        features = self.last(self.units(self.pool(self.stem(pixels)))).mean((1, 2))
         logits: Tensor = self.fc(features[:, : self.fc.in_features])
         return logits
 
