@@ -127,7 +127,7 @@ def command(**values: Any) -> int:
     named = list(dict.fromkeys(step.target.model for step in plan))
     with loadtest_run.annotated(annotation, about, named) as mark:
         try:
-            loadtest_run.measure(plan, kept)
+            loadtest_run.measure(plan, kept, invalid=values["invalid"])
         except BaseException:
             _tell(kept, values, None, complete=False)
             raise
@@ -191,7 +191,7 @@ def _tell(
     from loadtest.gate import failures
     from loadtest.perf_analyzer_csv import write_csv
 
-    why = failures(kept.results, compared, invalid=values["invalid"])
+    why = failures(kept.results, compared)
     if not kept.results:
         return why
     if values["csv"] is not None:

@@ -75,14 +75,15 @@ class Kept:
                 raise InputError(f"{self.path} cannot be written: {error.strerror}") from error
 
 
-def measure(plan: "Sequence[Step]", kept: Kept) -> None:
-    """All of it into `kept`. What ends it early is raised after a word on what is kept."""
+def measure(plan: "Sequence[Step]", kept: Kept, *, invalid: bool) -> None:
+    """All of it into `kept`; `invalid`: points marked so are judged, too. What ends it early is
+    raised after a word on what is kept."""
     from loadtest.sweep import carry_out
 
     with bar() as drawn:
         shown = _Shown(Bar(drawn), plan)
         try:
-            for result in carry_out(plan, shown):
+            for result in carry_out(plan, shown, invalid=invalid):
                 kept.add(result)
                 shown.result(result)
         except (KeyboardInterrupt, click.Abort, StrideError):

@@ -11,14 +11,12 @@ from loadtest.sweep import Result
 _TRUST = "let it decide all the same with --invalid"
 
 
-def failures(
-    results: Sequence[Result], compared: Compared | None = None, *, invalid: bool = False
-) -> tuple[str, ...]:
-    """Why it is not, a sentence each; none: it is. `invalid`: points marked INVALID decide, too."""
+def failures(results: Sequence[Result], compared: Compared | None = None) -> tuple[str, ...]:
+    """Why it is not, a sentence each; none: it is."""
     found: list[str] = []
     for result in results:
         if isinstance(result, Point):
-            found += (f"{place(result)}: {words}" for words in _of_point(result, invalid=invalid))
+            found += (f"{place(result)}: {words}" for words in _of_point(result))
         else:
             found += (f"{searched(result)}: {words}" for words in _of_goodput(result))
     if compared is not None:
@@ -31,7 +29,7 @@ def searched(goodput: Goodput) -> str:
     return f"{goodput.model.id}, batch {goodput.target.batch}, search"
 
 
-def _of_point(point: Point, *, invalid: bool) -> Iterator[str]:
+def _of_point(point: Point) -> Iterator[str]:
     outcome = point.outcome
     for kind, count in point.wrong.items():
         example = outcome.examples.get(kind, "")
@@ -39,7 +37,7 @@ def _of_point(point: Point, *, invalid: bool) -> Iterator[str]:
     if outcome.ok == 0:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in outcome.errors.items())
         yield f"no request was answered rightly ({kinds or 'none was sent'})"
-    elif point.slo is not None and point.untrusted and not invalid:
+    elif point.slo is not None and point.untrusted:
         yield f"INVALID, so it cannot be told: {'; '.join(point.untrusted)}; {_TRUST}"
     else:
         yield from (verdict.words for verdict in point.verdicts if not verdict.kept)

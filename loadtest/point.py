@@ -23,11 +23,13 @@ UNSENT = "were not sent, since all"
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """`slo`: what it has to keep, None where nothing was asked for."""
+    """`slo`: what it has to keep, None where nothing was asked for; `lenient`: it is judged also
+    where it is INVALID."""
 
     outcome: Outcome
     usage: Usage
     slo: Slo | None = None
+    lenient: bool = False
 
     @property
     def model(self) -> Model:
@@ -76,8 +78,12 @@ class Point:
 
     @property
     def untrusted(self) -> tuple[str, ...]:
-        """Why an SLO cannot be judged by this. Requests that were not sent since all connections
-        waited for the service are no such reason: they count as errors."""
+        """Why an SLO cannot be judged by this. Two things that make a point INVALID do not matter
+        to that: requests not sent since all connections waited for the service count as errors, and
+        where an open loop keeps its SLO although the generator was late, it keeps it: all requests
+        came, and lateness makes latencies longer."""
+        if self.lenient or (isinstance(self.outcome.load.traffic, Open) and self.kept):
+            return ()
         return tuple(
             reason
             for reason in self.outcome.invalid

@@ -33,10 +33,12 @@ class Watcher(Protocol):
         """What came out of a part."""
 
 
-def carry_out(plan: Sequence[Step], watcher: Watcher) -> Iterator[Result]:
-    """One result for each step, as it is done. Raises what `prepare` raises; what goes wrong under
-    load is counted."""
-    sweep = _Sweep(watcher)
+def carry_out(plan: Sequence[Step], watcher: Watcher, *, invalid: bool = False) -> Iterator[Result]:
+    """One result for each step, as it is done; `invalid`: those marked so are judged, too.
+
+    Raises what `prepare` raises; what goes wrong under load is counted.
+    """
+    sweep = _Sweep(watcher, lenient=invalid)
     for step in plan:
         if isinstance(step, Measure):
             yield sweep.measure(step)
@@ -47,7 +49,8 @@ def carry_out(plan: Sequence[Step], watcher: Watcher) -> Iterator[Result]:
 class _Sweep:
     """The bodies of each target are made once; those of the last one are kept alone."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, *, lenient: bool) -> None:
+        self._lenient = lenient
         self._watcher = watcher
         self._prepared: dict[Target, Prepared] = {}
 
@@ -81,4 +84,4 @@ class _Sweep:
                 self._prepared = {target: prepare(target, seed=load.seed)}
             before = read_usage(target)
             outcome: Outcome = run_load(target, load, prepared=self._prepared[target])
-            return Point(outcome, between(before, read_usage(target)), slo)
+            return Point(outcome, between(before, read_usage(target)), slo, self._lenient)

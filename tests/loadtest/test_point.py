@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,22 @@ def test_requests_dropped_by_a_slow_service_are_known_by_their_objection() -> No
 def test_gate_may_let_invalid_points_decide() -> None:
     invalid = point(slo="p99=20ms", invalid=("the generator was busy",))
 
-    assert failures([invalid], invalid=True) == ()
+    assert failures([replace(invalid, lenient=True)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("slo", "undecided"),
+    [
+        pytest.param("p99=20ms", "", id="kept-all-the-same"),
+        pytest.param("p99=5ms", "INVALID: sent late", id="broken-by-whom"),
+        pytest.param("p99.9=20ms", "INVALID: sent late", id="too-few"),
+    ],
+)
+def test_open_loop_that_was_late_can_keep_an_slo_but_not_break_it(slo: str, undecided: str) -> None:
+    late = point(traffic=Open(100.0), slo=slo, invalid=("sent late",))
+
+    assert late.undecided == undecided
+    assert ["sent late" in it for it in failures([late])] == [True] * bool(undecided)
 
 
 def service(rate: float) -> Point:
