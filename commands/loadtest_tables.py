@@ -215,6 +215,7 @@ def _print_goodputs(goodputs: "Sequence[Goodput]") -> None:
 
 
 def _print_notes(points: "Sequence[Point]") -> None:
+    from loadtest.other_load import OTHERS
     from loadtest.point import place
     from measuring.percentiles import CLAIMS, least_count
 
@@ -226,6 +227,13 @@ def _print_notes(points: "Sequence[Point]") -> None:
         needed = ", ".join(f"{name} {least_count(CLAIMS[name]):,}" for name in unclaimed)
         results.print(f"n<...: n too small to claim it; answers needed: {needed}")
     _print_floor(points)
+    disturbed = [point for point in points if (point.usage.others or 0.0) > OTHERS]
+    if disturbed:
+        most = max(disturbed, key=lambda point: point.usage.others or 0.0)
+        print_step(
+            f"other load: others took over {OTHERS:.0%} of the cores at {len(disturbed)} of "
+            f"{len(points)} points, up to {most.usage.others or 0.0:.0%} ({place(most)})"
+        )
     for text in dict.fromkeys(note for point in points for note in point.outcome.notes):
         print_step(f"note: {text}")
     for point in points:
@@ -269,7 +277,7 @@ def _print_compared(compared: "Compared") -> None:
     for words, names in (
         ("not in the baseline", compared.missing),
         ("only in the baseline", compared.gone),
-        ("INVALID here or there, not compared", compared.untrusted),
+        ("INVALID or beside other load, not compared", compared.untrusted),
         ("not the same as then", compared.machine),
     ):
         for name in names:

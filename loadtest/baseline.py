@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import NormalDist
 from types import MappingProxyType
 
+from loadtest.other_load import OTHERS
 from loadtest.plan import Measure, Step
 from loadtest.point import level
 from loadtest.records import GOODPUT, LOAD, SEARCH, TAILS, percentile_interval, side_of
@@ -61,8 +62,8 @@ class Change:
 @dataclass(frozen=True)
 class Compared:
     """`missing`: points that the baseline does not have; `gone`: those that only it has;
-    `untrusted`: INVALID ones on either side, which are not compared; `machine`: what is not the
-    same there."""
+    `untrusted`: those that are INVALID on either side or had other load beside them, which are not
+    compared; `machine`: what is not the same there."""
 
     changes: tuple[Change, ...]
     missing: tuple[str, ...]
@@ -93,10 +94,10 @@ def compare(
 ) -> Compared:
     """Every point that both have, by what was asked for; of several records of a point the newest.
 
-    `invalid`: those marked INVALID, too."""
+    `invalid`: those that are not to be trusted, too."""
     new, old = _by_place(now), _by_place(before)
     shared = [key for key in new if key in old]
-    usable = [key for key in shared if invalid or (new[key].valid and old[key].valid)]
+    usable = [key for key in shared if invalid or (_trusted(new[key]) and _trusted(old[key]))]
     found = [change for key in usable for change in _changes(_name(key), old[key], new[key])]
     corrected = holm([change.p_value for change in found])
     return Compared(
@@ -131,6 +132,10 @@ def _by_place(records: Sequence[Measurement]) -> dict[Key, Measurement]:
     return {
         (it.name, *(str(it.settings.get(name, "")) for name in _IDENTITY)): it for it in ordered
     }
+
+
+def _trusted(record: Measurement) -> bool:
+    return record.valid and (_number(record, "others") or 0.0) <= OTHERS
 
 
 def _name(key: Key) -> str:

@@ -54,5 +54,9 @@ def _of_baseline(compared: Compared) -> Iterator[str]:
     for change in compared.regressions:
         yield f"REGRESSION at {change.place}: {change.words}"
     if not compared.changes:
-        because = "all points that both have are INVALID" if compared.untrusted else "no point is"
+        because = (
+            "all points that both have are INVALID or had other load beside them"
+            if compared.untrusted
+            else "they have no point in common"
+        )
         yield f"nothing could be compared with the baseline: {because}; {_TRUST}"

@@ -149,6 +149,7 @@ def _usage(point: Point) -> dict[str, Scalar | None]:
     return {
         "server_cpu_per_image": usage.cpu_per_image,
         "server_memory": usage.memory,
+        "others": usage.others,
         **{f"server {part}": seconds for part, seconds in usage.parts.items()},
         "generator_cpu": max(generator.cpu, default=None),
         "generator_late": generator.late,

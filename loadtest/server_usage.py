@@ -32,12 +32,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Usage:
-    """`cpu_per_image`: processor seconds; `memory`: resident bytes after the load; `parts`: mean
-    seconds of a request. The whole load is in them, its warm-up, too."""
+    """`cpu`: processor seconds, and `cpu_per_image`; `others`: share of the cores that neither the
+    service nor the generator took, where they are on one machine; `memory`: resident bytes after
+    the load; `parts`: mean seconds of a request. The whole load is in them, its warm-up, too."""
 
     cpu_per_image: float | None = None
     memory: int | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    cpu: float | None = None
+    others: float | None = None
 
 
 def read_usage(target: Target) -> Reading:
@@ -62,6 +65,7 @@ def between(before: Reading, after: Reading) -> Usage:
         cpu_per_image=cpu / images if cpu is not None and images else None,
         memory=None if after.memory is None else int(after.memory),
         parts=parts,
+        cpu=cpu,
     )
 
 

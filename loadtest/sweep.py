@@ -7,6 +7,7 @@ from typing import Protocol
 
 from loadtest.goodput import Goodput, find_goodput, probe_load
 from loadtest.load import Closed, Load
+from loadtest.other_load import glance, others
 from loadtest.outcome import Outcome
 from loadtest.plan import Measure, Seek, Step
 from loadtest.point import Point, level
@@ -82,6 +83,8 @@ class _Sweep:
         with self._watcher.during(words, load.warm_up + load.seconds):
             if target not in self._prepared:
                 self._prepared = {target: prepare(target, seed=load.seed)}
-            before = read_usage(target)
+            before, glanced = read_usage(target), glance()
             outcome: Outcome = run_load(target, load, prepared=self._prepared[target])
-            return Point(outcome, between(before, read_usage(target)), slo, self._lenient)
+            after, usage = glance(), between(before, read_usage(target))
+            usage = replace(usage, others=others(glanced, after, target, usage.cpu))
+            return Point(outcome, usage, slo, self._lenient)

@@ -112,6 +112,13 @@ def test_invalid_points_are_compared_only_when_asked() -> None:
     assert compare([invalid], [good], invalid=True).regressions != ()
 
 
+def test_points_beside_other_load_are_compared_only_when_asked() -> None:
+    disturbed = replace(record(count=500), settings={**record(count=500).settings, "others": 0.4})
+
+    assert compare([disturbed], [record()]).untrusted != ()
+    assert compare([disturbed], [record()], invalid=True).regressions != ()
+
+
 def test_another_machine_is_told() -> None:
     there = replace(record(), machine=replace(MACHINE, python="3.12.1"))
 
