@@ -1,5 +1,5 @@
-"""Which layers an int8 graph keeps in float, found by measuring: those that add most noise, as few
-as the bound asks for, within a budget of arithmetic.
+"""Which layers an int8 graph keeps in float, found by measuring: those that add most noise, or else
+the first ones, as few as the bound asks for, within a budget of arithmetic.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +19,9 @@ from inference.parity import bound_from, compare
 from measuring.errors import CheckError
 
 BUDGET = 0.5
-# Of the bound: other pictures than those searched on may be worse.
-_SHARE_OF_BOUND = 0.9
+# Of the bound: on other pictures the untrained efficientnet_b0, whose gates multiply what was
+# rounded before, departs up to a third further than on those searched on.
+SHARE_OF_BOUND = 0.65
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Quantised:
-    """The int8 graph; `kept`: the layers in float, worst first; `parity`: against the float32
-    graph on the pictures searched on; `rounds`: graphs that were tried; `bound`: what an engine
-    that runs it as it ran here keeps within, on these pictures and others."""
+    """The int8 graph; `kept`: the layers in float, in the order they were taken; `parity`: against
+    the float32 graph on the pictures searched on; `rounds`: graphs that were tried; `bound`: what
+    an engine that runs it as it ran here keeps within, on these pictures and others."""
 
     model: ModelProto
     kept: tuple[Layer, ...]
@@ -64,16 +65,20 @@ def quantise_within(
     """`model` in int8 with the fewest layers in float, worst first, that keep its logits within
     `bound` of the float32 ones on `pictures`, with a margin for others.
 
-    Twice as many layers each time until the bound holds, then bisection between. Raises CheckError,
-    naming the worst layer, if more than `budget` of the multiply-accumulates would stay in float.
+    Twice as many layers each time until the bound holds, then bisection between. Where the worst
+    ones use up the budget in vain, the first ones are tried: in a deep network with gates what is
+    rounded early is multiplied by all that follows. Raises CheckError, naming the worst layer, if
+    more than `budget` of the multiply-accumulates would stay in float.
     """
     search = _Search(model, ranges, scheme, pictures, bound)
     plain = search.attempt(())
     if plain.parity.holds:
         return plain
     ranked = rank_layers(model, plain.model, pictures)
-    found = _fewest(search, ranked, _most(ranked, budget))
-    if found is None:
+    for order in (ranked, _from_the_front(model, ranked)):
+        if found := _fewest(search, order, _most(order, budget)):
+            break
+    else:
         raise _over_budget(ranked, plain.parity, budget)
     return replace(found, rounds=search.rounds)
 
@@ -97,6 +102,12 @@ def _fewest(search: "_Search", ranked: tuple[Layer, ...], most: int) -> Quantise
         else:
             few = middle
     return best
+
+
+def _from_the_front(model: ModelProto, ranked: tuple[Layer, ...]) -> tuple[Layer, ...]:
+    """As they follow one another in the graph."""
+    known = {layer.output: layer for layer in ranked}
+    return tuple(known[node.output[0]] for node in layers(read_graph(pool_once(model))))
 
 
 def _most(ranked: tuple[Layer, ...], budget: float) -> int:
@@ -162,7 +173,7 @@ class _Search:
             self._logits(low),
             self._expected,
             reference="the float32 graph, pictures searched on",
-            bound=_SHARE_OF_BOUND * self._bound,
+            bound=SHARE_OF_BOUND * self._bound,
             precision="int8",
         )
         return Quantised(low, kept, parity, self.rounds, bound_from(parity.distance, self._bound))

@@ -1,18 +1,29 @@
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from onnx import ModelProto, numpy_helper
 from torch import nn
 
+from exporters import sensitivity
 from exporters.calibration import Ranges, collect_ranges
+from exporters.int8_plan import COMPUTE
 from exporters.noise import noise
 from exporters.onnx_export import to_onnx
 from exporters.onnx_graph import layer_name, read_graph
 from exporters.quantise import SCHEMES, quantise
 from exporters.rewrites import rewrite
 from exporters.rewrites.prelude import pixels_in
-from exporters.sensitivity import macs, quantise_within, rank_layers, worst_layer
+from exporters.sensitivity import (
+    SHARE_OF_BOUND,
+    Layer,
+    macs,
+    quantise_within,
+    rank_layers,
+    worst_layer,
+)
 from measuring.errors import CheckError
 from measuring.input_spec import InputSpec
 from measuring.pictures import varied_pictures
@@ -46,6 +57,10 @@ def spoilt(model: ModelProto, weights: str) -> ModelProto:
     return changed
 
 
+def _layer_names(model: ModelProto) -> list[str]:
+    return [layer_name(node) for node in read_graph(model).nodes if node.op_type in COMPUTE]
+
+
 def test_wide_bound_keeps_nothing(tiny: ModelProto, ranges: Ranges) -> None:
     found = quantise_within(tiny, ranges, SCHEMES["vnni"], pictures=PICTURES, bound=1.0)
     assert (found.kept, found.rounds, found.share) == ((), 1, 0.0)
@@ -56,13 +71,36 @@ def test_wide_bound_keeps_nothing(tiny: ModelProto, ranges: Ranges) -> None:
 def test_narrow_bound_keeps_the_noisiest_layers(tiny: ModelProto, ranges: Ranges) -> None:
     scheme = SCHEMES["reduced"]
     plain = quantise_within(tiny, ranges, scheme, pictures=PICTURES, bound=1.0)
-    bound = 0.9 * plain.parity.distance / 0.9
+    bound = 0.9 * plain.parity.distance / SHARE_OF_BOUND
     found = quantise_within(tiny, ranges, scheme, pictures=PICTURES, bound=0.95 * bound, budget=1.0)
     assert found.kept
     assert found.parity.distance < plain.parity.distance
     assert found.share == pytest.approx(sum(layer.macs for layer in found.kept))
     noises = [layer.noise for layer in found.kept]
     assert noises == sorted(noises, reverse=True)
+
+
+def test_where_the_worst_layers_cost_too_much_the_first_ones_are_kept(
+    tiny: ModelProto, ranges: Ranges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rank_with_a_costly_last_layer(*graphs: Any) -> tuple[Layer, ...]:
+        ranked = {layer.name: layer for layer in rank_layers(*graphs)}
+        last = replace(ranked.pop(_layer_names(tiny)[-1]), macs=1.0)
+        return (last, *ranked.values())
+
+    scheme = SCHEMES["vnni"]
+    plain = quantise_within(tiny, ranges, scheme, pictures=PICTURES, bound=1.0)
+    monkeypatch.setattr(sensitivity, "rank_layers", rank_with_a_costly_last_layer)
+    found = quantise_within(
+        tiny,
+        ranges,
+        scheme,
+        pictures=PICTURES,
+        bound=0.97 * plain.parity.distance / SHARE_OF_BOUND,
+        budget=0.9,
+    )
+    assert found.parity.holds
+    assert [layer.name for layer in found.kept] == _layer_names(tiny)[: len(found.kept)] != []
 
 
 def test_budget_that_is_not_enough_names_the_worst_layer(tiny: ModelProto, ranges: Ranges) -> None:
