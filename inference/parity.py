@@ -144,7 +144,7 @@ def _required(agreement: float, judged: int, pictures: int) -> float:
     while 1.0 - likely > _BY_CHANCE:
         lost += 1
         likely += comb(pictures, lost) * (1.0 - agreement) ** lost * agreement ** (pictures - lost)
-    return min(agreement, max(0.0, 1.0 - lost / judged))
+    return min(agreement, max(0, judged - lost) / judged)  # rounded as the share found is
 
 
 def _margins(logits: AnyLogits) -> NDArray[np.float64]:

@@ -66,6 +66,19 @@ def test_compare_a_wide_bound_excuses_no_lost_answer() -> None:
     assert not parity.holds
 
 
+@pytest.mark.parametrize("pictures", [3, 7, 9, 11])
+def test_compare_one_answer_of_few_may_be_lost_to_chance(pictures: int) -> None:
+    """However the share is rounded: of 3 it is 2 / 3, which is below 1 - 1 / 3."""
+    exact = np.zeros((pictures, 10))
+    exact[:, 0] = 10.0
+    logits = exact.copy()
+    for lost in range(2):
+        parity = compare(logits, exact, reference="by hand", bound=10.0, precision="int8")
+        assert parity.top1_agreement == (pictures - lost) / pictures
+        assert parity.holds
+        logits[lost] = np.roll(exact[lost], 1)
+
+
 def test_compare_other_shapes_are_refused() -> None:
     with pytest.raises(ParityError, match=r"shape \(2, 2\) against \(2, 3\)"):
         compared(EXACT[:, :2])
