@@ -21,11 +21,11 @@ LIBRARIES = ("fastapi", "uvicorn", "uvloop", "httptools", "pillow")
 def tables(measurements: Sequence[Measurement]) -> str:
     """The machine, every way to serve, and the times of recovery."""
     served = [measured for measured in measurements if measured.name == NAME]
-    counted = [measured for measured in served if measured.valid]
+    disturbed = sum(not measured.valid for measured in served)
     parts = [
-        f"{_machine(served)} Left out, since other processes disturbed them: "
-        f"{len(served) - len(counted)} visits.",
-        "\n".join(_ways(counted)),
+        f"{_machine(served)} Disturbed by other programs, and in the figures all the same: "
+        f"{disturbed} of {len(served)} visits.",
+        "\n".join(_ways(served)),
         "\n".join(_recovery(measurements)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -39,15 +39,15 @@ def _machine(served: Sequence[Measurement]) -> str:
     return machine_line([counted], LIBRARIES)
 
 
-def _ways(counted: Sequence[Measurement]) -> list[str]:
+def _ways(served: Sequence[Measurement]) -> list[str]:
     lines = header(
         ("body", "service", "requests/s", "p50 ms", "p99 ms", "CPU of the service us",
          "more than one process us")
     )  # fmt: skip
     for kind in KINDS:
-        base = _rounds(counted, kind, ONE_PROCESS)
+        base = _rounds(served, kind, ONE_PROCESS)
         for way in WAYS:
-            rounds = _rounds(counted, kind, way)
+            rounds = _rounds(served, kind, way)
             if not rounds:
                 continue
             p50, p99 = tail(rounds)
@@ -69,8 +69,8 @@ def _recovery(measurements: Sequence[Measurement]) -> list[str]:
     return lines
 
 
-def _rounds(counted: Sequence[Measurement], kind: str, way: str) -> Rounds:
-    return [m for m in counted if (m.settings["kind"], m.settings["way"]) == (kind, way)]
+def _rounds(served: Sequence[Measurement], kind: str, way: str) -> Rounds:
+    return [m for m in served if (m.settings["kind"], m.settings["way"]) == (kind, way)]
 
 
 def _microseconds(seconds: Spread) -> str:

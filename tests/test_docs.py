@@ -13,6 +13,7 @@ from benchmarks import (
     crosscheck_page,
     decoding_page,
     exports_page,
+    frontends_page,
     recording_page,
     rewrites_page,
     serving_page,
@@ -146,6 +147,7 @@ def test_pages_of_measured_speeds_are_the_published_records() -> None:
     for made, page in (
         (rewrites_page, "docs/rewrites.md"), (exports_page, "docs/exports.md"),
         (decoding_page, "docs/decoding.md"), (serving_page, "docs/serving.md"),
+        (frontends_page, "docs/frontends.md"),
         (crosscheck_page, "docs/crosscheck.md"),
         (recording_page, "docs/metrics.md"),
     ):  # fmt: skip
