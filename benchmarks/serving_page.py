@@ -191,7 +191,7 @@ def _bare(found: Rounds) -> list[str]:
         ("network", "body", "service", "requests/s", "CPU added per request, ms",
          "share of the limit, generator discounted")
     )  # fmt: skip
-    for rounds in _by_network(found):
+    for rounds in _by_network([measured for measured in found if measured.valid]):
         for kind in KINDS:
             ways = {
                 way: [m for m in rounds if (m.settings["way"], m.settings["kind"]) == (way, kind)]
