@@ -12,18 +12,24 @@ from measuring.record import Measurement
 
 ROOT = Path(__file__).parent.parent.parent
 _MOST_SECONDS = 120
+_ON_GPU = ("3", "6", "8")  # docs/claims.md: depthwise convolutions, EfficientNet, rates
 
 
 def steps() -> list[Step]:
-    """Operators by their own benchmark."""
-    return [Step("operators", "stride operators", partial(_command, "operators"), gpu=True)]
+    """Operators by their own benchmark, and the claims of the papers that speak of GPUs."""
+    return [
+        Step("operators", "stride operators", partial(_command, "operators", ()), gpu=True),
+        Step("operators", "stride claims", partial(_command, "claims", _ON_GPU), gpu=True),
+    ]
 
 
-def _command(name: str, context: Context) -> Iterator[list[Measurement]]:
+def _command(
+    name: str, arguments: tuple[str, ...], context: Context
+) -> Iterator[list[Measurement]]:
     """Raises StepSkippedError where there is no such command yet, StepError where it fails."""
     if name not in COMMANDS:
         raise StepSkippedError(f"there is no command stride {name}")
-    command = [sys.executable, "-c", "import cli; cli.main()", name, "--quick"]
+    command = [sys.executable, "-c", "import cli; cli.main()", name, *arguments, "--quick"]
     records = context.journal.folder.resolve() / f"{name}.jsonl"
     command += ["--device", context.device, "--output", str(records)]
     done = subprocess.run(  # noqa: S603  (our own command)
