@@ -23,7 +23,7 @@ NOTHING = 'label_replace(vector(0), "outcome", "off", "", "")'
 
 def _each(metric: str, alone: str) -> str:
     """Of each process, or of a service that is one."""
-    whole = f'label_replace({alone}{{{HERE}, job!="prometheus"}}, "process", "service", "", "")'
+    whole = f'label_replace({alone}{{{HERE}}}, "process", "service", "", "")'
     return f"{metric}{{{HERE}}} or on (instance) {whole}"
 
 
@@ -197,8 +197,9 @@ MACHINE = Dashboard(
             "instance",
             "Service",
             "Services that are scraped.",
-            "label_values(stride_engine_info, instance)",
+            "label_values(stride_open_connections, instance)",
             many=True,
+            only_listed=True,  # `process_*` is told by every program that is scraped
         ),
     ),
     (PROCESS, FRONTENDS, GPU),

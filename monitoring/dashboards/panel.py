@@ -68,7 +68,8 @@ class Row:
 @dataclass(frozen=True)
 class Variable:
     """A choice above the dashboard: the values of a label. `many`: several or all of them; `last`:
-    the last one unless chosen, not the first."""
+    the last one unless chosen, not the first; `only_listed`: all are those that the query lists,
+    not whatever the label says."""
 
     name: str
     title: str
@@ -76,6 +77,7 @@ class Variable:
     query: str
     many: bool = False
     last: bool = False
+    only_listed: bool = False
 
 
 @dataclass(frozen=True)

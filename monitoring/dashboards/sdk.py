@@ -75,7 +75,9 @@ def _variable(variable: Variable) -> build.QueryVariable:
     )
     if variable.many:
         everything = model.VariableOption(selected=True, text=["All"], value=["$__all"])
-        made.all_value(".*").current(everything)
+        made.current(everything)
+    if variable.many and not variable.only_listed:
+        made.all_value(".*")
     return made
 
 

@@ -110,6 +110,16 @@ def test_load_tests_are_marked_on_every_dashboard() -> None:
         assert targets == [["stride-loadtest"]]
 
 
+def test_all_services_of_a_machine_are_those_of_stride() -> None:
+    """`process_*` is told by every program that a Prometheus scrapes, itself included."""
+    text = json.loads((FOLDER / "machine.json").read_text(encoding="utf-8"))
+    chosen = next(each for each in text["templating"]["list"] if each["name"] == "instance")
+
+    assert chosen["includeAll"]
+    assert not chosen.get("allValue")
+    assert chosen["query"] == "label_values(stride_open_connections, instance)"
+
+
 def test_every_metric_of_a_dashboard_or_rule_is_in_the_code() -> None:
     known = set().union(*families().values())
     recorded = {rule["record"] for rule in rules("rules.yml")}
