@@ -161,7 +161,7 @@ BUSY = Row(
             "Instances at work",
             "Share of the time that each instance of a model spends on batches.",
             "percentunit", SHARE,
-            (Query(f"sum by (model, exported_instance)"
+            (Query(f"avg by (model, exported_instance)"
                    f" (rate(stride_instance_busy_seconds_total{{{CHOSEN}}}[$__rate_interval]))",
                    "{{model}} {{exported_instance}}"),),
             width=8,
