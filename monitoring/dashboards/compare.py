@@ -50,11 +50,11 @@ def _both(first: str, second: str) -> tuple[Query, ...]:
     return (Query(first, "A $model_a"), Query(second, "B $model_b"))
 
 
-def _difference(share: str) -> str:
+def _a_and_b(share: str, operator: str) -> str:
     first, second = (
         quantile(share, "stride_request_seconds", f'{each}, outcome="ok"') for each in (A, B)
     )
-    return f"{first} - {second}"
+    return f"{first} {operator} {second}"
 
 
 DIFFERENCE = Row(
@@ -66,7 +66,7 @@ DIFFERENCE = Row(
             "Difference of each percentile of answered requests: below zero A is faster. They are"
             " comparable where both get the same kind of traffic.",
             "s", SLOWER,
-            tuple(Query(_difference(share), name) for share, name in QUANTILES.items()),
+            tuple(Query(_a_and_b(share, "-"), name) for share, name in QUANTILES.items()),
             width=8,
         ),
         Panel(
@@ -83,10 +83,7 @@ DIFFERENCE = Row(
             "A times as slow as B",
             "Ratio of p50 and p99: 1 is a tie, below it A is faster.",
             "short", TIMES,
-            tuple(
-                Query(_difference(share).replace(") - ", ") / "), QUANTILES[share])
-                for share in ("0.5", "0.99")
-            ),
+            tuple(Query(_a_and_b(share, "/"), QUANTILES[share]) for share in ("0.5", "0.99")),
             width=8,
         ),
     ),
