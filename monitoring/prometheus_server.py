@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -147,7 +147,7 @@ def _points(values: list[tuple[float, str]]) -> tuple[tuple[float, float], ...]:
     return tuple((float(at), float(value)) for at, value in values)
 
 
-def wait_until(condition: Any, *, seconds: float = 30.0) -> bool:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0) -> bool:
     """Ask again and again; False where it did not become true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
