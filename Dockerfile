@@ -70,8 +70,9 @@ ENTRYPOINT ["locust", "--locustfile", "/loadtest/locustfile.py"]
 FROM run AS serve-gpu
 COPY --from=build-gpu /opt/stride /opt/stride
 EXPOSE 8000
+# Not by urllib, which would ask the proxy that Docker hands on to containers.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['STRIDE_PORT'] + '/readyz', timeout=2)"]
+    CMD ["python", "-c", "import http.client as h, os; c = h.HTTPConnection('127.0.0.1', int(os.environ['STRIDE_PORT']), timeout=2); c.request('GET', '/readyz'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["stride"]
 CMD ["serve"]
 
@@ -79,6 +80,6 @@ FROM run AS serve
 COPY --from=build-serve /opt/stride /opt/stride
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['STRIDE_PORT'] + '/readyz', timeout=2)"]
+    CMD ["python", "-c", "import http.client as h, os; c = h.HTTPConnection('127.0.0.1', int(os.environ['STRIDE_PORT']), timeout=2); c.request('GET', '/readyz'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["stride"]
 CMD ["serve"]

@@ -1,8 +1,11 @@
 """The Dockerfile: what a linter says, what it copies, and what its images are."""
 
+import json
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,38 @@ def test_service_is_what_is_built_when_nothing_is_said() -> None:
     for image in ("serve", "serve-gpu"):
         assert "/readyz" in STAGES[image].all("HEALTHCHECK")[0].rest
         assert "curl" not in STAGES[image].all("HEALTHCHECK")[0].rest
+
+
+class Readiness(BaseHTTPRequestHandler):
+    """A fake service, which has nothing but its readiness."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status if self.path == "/readyz" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("image", ["serve", "serve-gpu"])
+@pytest.mark.parametrize("status", [200, 503])
+def test_health_is_readiness_whatever_proxy_there_is(image: str, status: int) -> None:
+    command = json.loads(STAGES[image].all("HEALTHCHECK")[0].rest.partition("CMD ")[2])
+    handler = type("Handler", (Readiness,), {"status": status})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        server.timeout = 10
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        environment = {
+            "PATH": str(Path(sys.executable).parent),
+            "STRIDE_PORT": str(server.server_port),
+            "http_proxy": "http://127.0.0.1:1",
+        }
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        answering.join(10)
+    assert (done.returncode == 0) == (status == 200), done.stderr
 
 
 def test_service_has_no_torch() -> None:
