@@ -20,12 +20,12 @@ from tests.service.client import png
 from tests.service.process import ServiceProcess
 from tests.tiny import write_tiny
 
-# The root file system read-only but for a fresh /tmp, then the command in it.
+# The root file system read-only but for a /tmp as Docker mounts it, then the command in it.
 READ_ONLY = """
 set -e
 mount --rbind / "$0"
 mount -o remount,bind,ro "$0"
-mount -t tmpfs tmp "$0/tmp"
+mount -t tmpfs -o noexec,nosuid,nodev,size=64m tmp "$0/tmp"
 exec chroot "$0" "$@"
 """
 
