@@ -1,5 +1,6 @@
 """`stride serve` as users start it: a process of its own, found by what it logs."""
 
+import atexit
 import os
 import queue
 import re
@@ -31,6 +32,7 @@ class ServiceProcess:
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env=os.environ | environment
         )
+        atexit.register(self.process.kill)  # one that a failed test has left
         self.log: list[str] = []
         self._came = threading.Condition()
         self._urls: queue.Queue[str] = queue.Queue()
