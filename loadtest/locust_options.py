@@ -1,12 +1,12 @@
 """What a load test with locust can be told, on its command line and in its web page."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from loadtest import slo
+from loadtest.api_key import read_api_key
 from loadtest.locust_plans import SHAPES, Plan, Shape, make_plan
 from measuring.errors import InputError
 
@@ -112,21 +112,8 @@ def read_options(parsed: Any) -> Options:
         bodies=parsed.bodies,
         compare_models=parsed.compare_models.replace(" ", "").strip(","),
         user_rate=parsed.user_rate,
-        api_key=_api_key(parsed.api_key_file),
+        api_key=read_api_key(Path(parsed.api_key_file) if parsed.api_key_file else None),
     )
-
-
-def _api_key(path: str) -> str | None:
-    """Of this process: each worker reads its own. Raises InputError for a file that has none."""
-    if not path:
-        return os.environ.get("STRIDE_API_KEY") or None
-    try:
-        key = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"API key file {path} cannot be read: {error}") from error
-    if not key:
-        raise InputError(f"API key file {path} is empty, expected the key of the service")
-    return key
 
 
 def read_mix(text: str) -> dict[str, int]:

@@ -52,13 +52,31 @@ class Target:
             raise InputError(f"timeout is {self.timeout} s, expected above 0 and up to 3,600")
 
     def _check_url(self) -> None:
+        """It is in the first line of every request and in every record."""
         try:
             parts = urlsplit(self.url)
-            valid = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            valid = False
-        if not valid:
-            raise InputError(f"{self.url!r} is no address of a service: expected http://HOST:PORT")
+            named = bool(parts.hostname) and parts.port != 0
+        except ValueError as error:
+            raise self._no_address() from error
+        if "@" in parts.netloc:
+            raise InputError(
+                "the address of the service has a name or a password in it, which would stand in "
+                "every record; leave it out: a key is given by file or by STRIDE_API_KEY"
+            )
+        if parts.scheme == "https":
+            raise InputError(
+                f"{self.url!r} asks for TLS, which is not measured here; expected http://HOST:PORT "
+                "of the service itself, not of the proxy before it"
+            )
+        plain = self.url.isascii() and self.url.isprintable() and " " not in self.url
+        if parts.scheme != "http" or not named or not plain or parts.query or parts.fragment:
+            raise self._no_address()
+
+    def _no_address(self) -> InputError:
+        return InputError(
+            f"{self.url!r} is no address of a service: expected http://HOST:PORT, as "
+            "`stride serve` tells when it listens"
+        )
 
     @property
     def address(self) -> tuple[str, int]:

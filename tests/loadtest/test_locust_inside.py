@@ -119,3 +119,10 @@ def test_what_cannot_be_meant_is_refused(named: dict[str, Any], words: str) -> N
 
     with pytest.raises(InputError, match=words):
         read()
+
+
+def test_a_key_that_no_header_can_hold_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("first\nsecond")
+
+    with pytest.raises(InputError, match="characters that no key has"):
+        read_options(parsed(api_key_file=str(tmp_path / "key")))
