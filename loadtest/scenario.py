@@ -116,7 +116,8 @@ def _point(source: Source, number: int, usual: Load) -> Asked:
     if search and "slo" not in values:
         source.refuse("slo", "bounds that the search has to keep", table="point", number=number)
     slo: Slo | None = parse(values["slo"]) if "slo" in values else None
-    load = checked("seconds", lambda: _load(values, usual))
+    shared = checked("processes", lambda: _shared(values, usual))
+    load = checked("seconds", lambda: _timed(values, shared))
     traffics: tuple[Closed | Open, ...] = ()
     if not search:
         driven = "rate" if "rate" in own else "concurrency"
@@ -151,12 +152,17 @@ def _refuse_contradictions(source: Source, number: int) -> None:
             source.refuse(key, f"{other} beside it", table="point", number=number)
 
 
-def _load(values: Mapping[str, Any], usual: Load) -> Load:
+def _shared(values: Mapping[str, Any], usual: Load) -> Load:
+    """Between processes, with a client for each of them until the traffic is known."""
+    processes = values.get("processes", usual.processes)
+    return replace(usual, traffic=Closed(processes), processes=processes)
+
+
+def _timed(values: Mapping[str, Any], usual: Load) -> Load:
     return replace(
         usual,
         seconds=float(values.get("seconds", usual.seconds)),
         warm_up=float(values.get("warm_up", usual.warm_up)),
-        processes=values.get("processes", usual.processes),
     )
 
 

@@ -99,6 +99,15 @@ def test_points_at_a_rate_last_as_long_as_their_slo_needs(tmp_path: Path) -> Non
     assert told.load.seconds == 3.0
 
 
+def test_processes_share_a_rate_and_are_no_more_than_clients(tmp_path: Path) -> None:
+    path = written(tmp_path, "processes = 3\n[[point]]\nrate = 5\n[[point]]\nconcurrency = [2, 8]")
+
+    made = steps(read_scenario(path, USUAL).points, (SMALL,), WHERE)
+
+    loads = [step.load for step in made if isinstance(step, Measure)]
+    assert [load.processes for load in loads] == [3, 2, 3]
+
+
 def test_model_that_is_not_loaded_is_told_with_those_that_are() -> None:
     asked = read_scenario(EXAMPLE, USUAL).points[0]
     asked = type(asked)(asked.traffics, asked.load, models=("smal",))
@@ -144,6 +153,11 @@ def test_model_that_is_not_loaded_is_told_with_those_that_are() -> None:
             "[[point]]\nrate = 5\nseconds = 0.001",
             "line 3: seconds = 0.001 in [[point]], expected another value: seconds is 0.001 s",
             id="too-short",
+        ),
+        pytest.param(
+            "processes = 99\n[[point]]\nrate = 5",
+            "expected another value: processes is 99, expected 1 to 64",
+            id="processes",
         ),
         pytest.param(
             "[[point]]\nsearch = true", "line 1: no slo in [[point]], expected bounds", id="search"
