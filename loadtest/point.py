@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.load import Closed, Open
-from loadtest.outcome import Outcome
+from loadtest.outcome import SLICES, Outcome
 from loadtest.server_usage import Usage
 from loadtest.service import Model
 from loadtest.slo import Slo, Verdict, judge
@@ -117,7 +117,7 @@ class Point:
         if found is None:
             return np.empty(0)
         if found.blocks is not None:
-            return np.bincount(found.blocks).astype(np.float64)
+            return np.bincount(found.blocks, minlength=SLICES).astype(np.float64)
         return np.array([second.ok for second in self.outcome.timeline], np.float64)
 
 
