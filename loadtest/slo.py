@@ -136,7 +136,8 @@ def _bound(term: str, text: str) -> Bound:
             f"SLO {text!r}: {term.strip()!r} has its sign the wrong way round: latencies and "
             "errors have an upper bound (=, <=), throughput a lower one (=, >=)"
         )
-    return Bound(name, limit)
+    rank = _RANK.fullmatch(name)
+    return Bound(f"p{float(rank[1]):.12g}" if rank else name, limit)
 
 
 def _limit(name: str, number: str, unit: str) -> float | None:

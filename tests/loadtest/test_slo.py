@@ -58,6 +58,7 @@ def test_bounds_are_read(text: str, bounds: list[tuple[str, float]]) -> None:
         ("p99>=20ms", "sign the wrong way round"),
         ("throughput<=20", "sign the wrong way round"),
         ("p99=20ms,p99=30ms", "has p99 twice"),
+        ("p99=20ms,p99.0=30ms", "has p99 twice"),
     ],
 )
 def test_what_is_no_slo_is_refused(text: str, reason: str) -> None:
