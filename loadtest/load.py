@@ -40,7 +40,7 @@ class Open:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.rate) and 0.0 < self.rate <= 1e6):
             raise InputError(
-                f"rate is {self.rate} requests/s, expected above 0 and up to 1,000,000"
+                f"rate is {self.rate:g} requests/s, expected above 0 and up to 1,000,000"
             )
         if self.arrivals not in get_args(Arrivals):
             raise InputError(

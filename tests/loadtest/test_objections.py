@@ -84,7 +84,7 @@ def test_warm_up_is_not_counted_but_its_answers_may_come_later() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Open(0.0), "rate is 0.0 requests/s, expected above 0"),
+        (lambda: Open(0.0), "rate is 0 requests/s, expected above 0"),
         (lambda: Open(float("nan")), "rate is nan"),
         (
             lambda: Open(1.0, "uniform"),  # type: ignore[arg-type]
