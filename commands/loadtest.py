@@ -114,6 +114,7 @@ def command(**values: Any) -> int:
     from commands import loadtest_options, loadtest_run
     from loadtest.baseline import read_baseline
     from loadtest.content import check_contents
+    from loadtest.perf_analyzer_csv import require_writable
     from loadtest.plan import steps
 
     scenario, where = loadtest_options.scenario(values), loadtest_options.target(values)
@@ -121,6 +122,8 @@ def command(**values: Any) -> int:
     before = read_baseline(values["baseline"]) if values["baseline"] else ()
     plan = steps(scenario.points, _loaded(scenario, where), where)
     _require_shared(plan, before, values["baseline"])
+    if values["csv"] is not None:
+        require_writable(values["csv"])
     check_contents(scenario.contents, where)
     kept = loadtest_run.Kept(values["results"])
     about = f"stride loadtest {scenario.title or kept.run.name}"

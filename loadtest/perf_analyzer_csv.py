@@ -5,7 +5,8 @@ what it has no column for follow. Source of the names: the file that perf_analyz
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest.load import Closed, Open
@@ -27,16 +28,35 @@ PERCENTILES = {
 OWN = ("p99.9 latency", "Avg latency", "Model", "Batch Size", "Requests", "Errors", "Valid")
 
 
+def require_writable(path: Path) -> None:
+    """Before anything is measured: as `write_csv`, leaving what is there. Raises InputError."""
+    partial = _partial(path)
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+
+
 def write_csv(path: Path, points: Sequence[Point]) -> None:
     """The whole file or nothing. With closed and open loops in one test both of perf_analyzer's
     first columns are there. Raises InputError where it cannot be written."""
-    partial = path.with_name(f"{path.name}.partial")
-    try:
+    partial = _partial(path)
+    with _told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerows(rows(points))
         partial.replace(path)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(
             f"--csv {path} cannot be written: {error.strerror}; choose another place"

@@ -5,19 +5,22 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from loadtest.gate import failures
 from loadtest.goodput import find_goodput, probe_load
 from loadtest.load import Closed, Load, Open
 from loadtest.objections import objections
-from loadtest.perf_analyzer_csv import rows, write_csv
+from loadtest.outcome import SLICES
+from loadtest.perf_analyzer_csv import require_writable, rows, write_csv
 from loadtest.point import UNSENT, Point, floor_point
 from loadtest.records import goodput_record, load_record
 from loadtest.search import Effort
 from loadtest.slo import parse
 from loadtest.tally import Tally
 from measuring.errors import InputError
+from measuring.latencies import latencies
 from measuring.percentiles import least_count
 from measuring.record import read_measurements, write_measurements
 from tests.loadtest.made_points import FLOOR, MODEL, RUN, point
@@ -39,6 +42,17 @@ def test_percentiles_of_a_slo_count_what_was_not_answered_as_endless() -> None:
     assert lossy.percentile(99.0) == 0.010
     assert lossy.percentile(99.1) == math.inf
     assert point(count=0, errors={"timeout": 5}).percentile(50.0) == math.inf
+
+
+def test_throughput_of_a_service_that_ends_halfway_is_uncertain() -> None:
+    ended = point(count=500)
+    assert ended.outcome.latency is not None
+    assert ended.outcome.latency.samples is not None
+    blocks = np.arange(500) * (SLICES // 2) // 500
+    early = point(count=500, latency=latencies(ended.outcome.latency.samples, blocks=blocks))
+
+    assert early.throughput is not None
+    assert early.throughput.high > 1.2 * early.throughput.estimate
 
 
 def test_throughput_has_an_interval_over_slices() -> None:
@@ -107,6 +121,11 @@ def test_csv_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"--csv .* cannot be written"):
         write_csv(tmp_path / "file" / "points.csv", [point()])
+    with pytest.raises(InputError, match=r"--csv .* cannot be written"):
+        require_writable(tmp_path / "file" / "points.csv")
+
+    require_writable(tmp_path / "points.csv")
+    assert not list(tmp_path.glob("points*"))
 
 
 @pytest.mark.parametrize(
