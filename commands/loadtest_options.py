@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from loadtest.scenario import Scenario
     from loadtest.target import BodyKind, Target
 
-KEY = "STRIDE_API_KEY"
 BATCHES, QUICK_BATCHES = (1, 2, 4, 8, 16, 32), (1, 8)
 CONNECTIONS, QUICK_CONNECTIONS = (1, 4), (4,)
 _MOST_POINTS = 50
@@ -63,10 +62,12 @@ def rates(text: str) -> tuple[float, ...]:
 
 def target(values: dict[str, Any]) -> "Target":
     """Whom to ask; which model follows. `http://` may be left out."""
+    from loadtest.api_key import read_api_key
     from loadtest.target import Target
 
     url = values["url"] if "://" in values["url"] else f"http://{values['url']}"
-    return Target(url.rstrip("/"), model="", api_key=_api_key(values["api_key_file"]))
+    key = read_api_key(values["api_key_file"])
+    return Target(url if url.endswith("://") else url.rstrip("/"), model="", api_key=key)
 
 
 def scenario(values: dict[str, Any]) -> "Scenario":
@@ -163,22 +164,6 @@ def _load(values: dict[str, Any]) -> "Load":
         warm_up=usual.warm_up if values["warm_up"] is None else values["warm_up"],
         processes=processes,
     )
-
-
-def _api_key(path: Path | None) -> str | None:
-    """Of the file, else of the environment. Never part of a command line, which all can see."""
-    if path is None:
-        key, source = os.environ.get(KEY, "").strip(), KEY
-    else:
-        try:
-            key, source = path.read_text(encoding="utf-8").strip(), f"--api-key-file {path}"
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--api-key-file {path} cannot be read: {error}") from error
-        if not key:
-            raise InputError(f"--api-key-file {path} is empty, expected one API key")
-    if not (key.isascii() and (key.isprintable())):
-        raise InputError(f"{source} has characters that no key has; expected printable ASCII")
-    return key or None
 
 
 def _parts(option: str, text: str) -> list[str]:
