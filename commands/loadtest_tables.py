@@ -27,7 +27,8 @@ def line(result: "Result") -> str:
         return f"{searched(result)}: {'; '.join(it.words for it in result.verdicts)}"
     latency = result.outcome.latency
     told = [f"{result.images_per_second:.1f} images/s"]
-    told += [f"p50 {latency.percentile(50.0) * 1e3:.2f} ms"] if latency else []
+    median = latency.summary.get("p50") if latency else None
+    told += [f"p50 {median * 1e3:.2f} ms"] if median is not None else []
     told += [f"errors {result.error_share:.2%}"] * bool(result.error_share)
     told += [f"INVALID: {'; '.join(result.outcome.invalid)}"] * bool(result.outcome.invalid)
     return f"{place(result)}: {', '.join(told)}"
