@@ -1,5 +1,6 @@
 """The address that a service listens on, and how many may connect to it."""
 
+import errno
 import logging
 import resource
 import socket
@@ -11,6 +12,12 @@ log = logging.getLogger("stride.serve")
 BACKLOG = 2048
 FILES = 256
 """Open files that are not connections."""
+ADVICE = {
+    errno.EADDRINUSE: "stop what listens there, or choose another with --port",
+    errno.EADDRNOTAVAIL: "give --host an address of this machine, or 0.0.0.0 for all of them",
+    errno.EACCES: "choose a port from 1024 on with --port, or let a proxy listen there",
+}
+"""What to do about each refusal of the system."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -31,7 +38,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise MissingError(
             f"cannot listen on {host} port {port}: {error.strerror}; "
-            "stop what listens there, or choose another with --port"
+            + ADVICE.get(error.errno or 0, "choose another --host or --port")
         ) from error
     return listener
 

@@ -20,6 +20,11 @@ def test_bind_to_a_port_that_is_taken_says_what_to_do() -> None:
             bind("127.0.0.1", port)
 
 
+def test_bind_to_an_address_of_another_machine_says_what_to_do() -> None:
+    with pytest.raises(MissingError, match="Cannot assign requested address; give --host"):
+        bind("192.0.2.1", 0)  # reserved for documentation, so nobody's
+
+
 @pytest.mark.parametrize("host", [pytest.param("no.such.host.invalid", id="unknown"),
                                   pytest.param("a" * 70, id="too-long")])  # fmt: skip
 def test_bind_to_a_host_that_is_none_of_ours_is_refused(host: str) -> None:
