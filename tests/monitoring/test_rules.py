@@ -52,6 +52,18 @@ def test_rules_and_alerts_do_what_their_cases_say() -> None:
     assert told.count("SUCCESS") == len(CASES)
 
 
+def test_objectives_are_asked_alike_over_all_windows() -> None:
+    asked: dict[str, set[str]] = {}
+    for rule in rules("rules.yml"):
+        if rule["record"].startswith("model:stride_bad:ratio_"):
+            window = rule["record"].removeprefix("model:stride_bad:ratio_")
+            expression = rule["expr"].replace(f"[{window}]", "[WINDOW]")
+            asked.setdefault(rule["labels"]["slo"], set()).add(expression)
+
+    assert asked.keys() == {"availability", "latency"}
+    assert [len(each) for each in asked.values()] == [1, 1]
+
+
 @pytest.mark.parametrize("alert", ALERTS)
 def test_alert_has_a_case_where_it_fires_and_one_where_it_is_silent(alert: str) -> None:
     cases = [
