@@ -25,6 +25,8 @@ _STALE = 1.0
 """Seconds of idleness after which a service may have closed a connection at the very moment that a
 request was written to it; that request is sent once more."""
 _BUFFER = 1 << 18
+_GLIMPSE = 0.05
+"""Seconds, too few to say of which share of a core was used."""
 
 
 class Questions(Protocol):
@@ -87,7 +89,7 @@ class Generator:
         self.close()
 
     def _run(self) -> None:
-        used, began = time.thread_time(), time.perf_counter()
+        used, began = first = time.thread_time(), time.perf_counter()
         while True:
             self._send_due()
             now = time.perf_counter()
@@ -95,6 +97,8 @@ class Generator:
                 used, began = time.thread_time(), now
             if self._traffic.over(now):
                 if not self._tally.cpu:
+                    if now - began < _GLIMPSE:  # nothing was due in the measured time
+                        used, began = first
                     self._tally.cpu = [(time.thread_time() - used) / max(now - began, 1e-9)]
                 if not self._under_way:
                     return

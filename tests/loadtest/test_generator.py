@@ -69,6 +69,17 @@ def crowd(
     return tally
 
 
+def test_share_of_a_core_is_one_where_the_load_ends_as_it_begins_to_count(start: Start) -> None:
+    generator = Generator(Asked(("127.0.0.1", start(OK).port)), connections=1, first=1)
+    begin = time.perf_counter()
+    tally = Tally(begin + 0.1, begin + 60.0)
+
+    generator.run(Crowd(iter([0.1]), begin), tally)
+
+    assert len(tally.cpu) == 1
+    assert 0.0 <= tally.cpu[0] <= 1.0
+
+
 def test_crowd_is_answered_over_connections_that_are_kept(start: Start) -> None:
     server = start(OK)
     tally = crowd(server, 40)
