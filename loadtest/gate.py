@@ -35,12 +35,20 @@ def _of_point(point: Point) -> Iterator[str]:
         example = outcome.examples.get(kind, "")
         yield f"WRONG ANSWERS, {count:,} of {outcome.due:,}, {kind}: {example}"
     if outcome.ok == 0:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in outcome.errors.items())
-        yield f"no request was answered rightly ({kinds or 'none was sent'})"
+        yield f"no request was answered rightly ({_instead(point)})"
     elif point.slo is not None and point.untrusted:
         yield f"INVALID, so it cannot be told: {'; '.join(point.untrusted)}; {_TRUST}"
     else:
         yield from (verdict.words for verdict in point.verdicts if not verdict.kept)
+
+
+def _instead(point: Point) -> str:
+    outcome = point.outcome
+    if outcome.errors:
+        return ", ".join(f"{count:,} {kind}" for kind, count in outcome.errors.items())
+    if outcome.dropped:
+        return f"none of {outcome.due:,} was sent, since all connections waited"
+    return f"none was due in {outcome.load.seconds:g} s; measure longer, with more seconds"
 
 
 def _of_goodput(goodput: Goodput) -> Iterator[str]:

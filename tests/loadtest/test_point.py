@@ -171,6 +171,16 @@ def test_csv_that_cannot_be_written_is_told(tmp_path: Path) -> None:
             ["no request was answered rightly (7 status 503)"],
             id="nothing-answered",
         ),
+        pytest.param(
+            point(count=0),
+            ["no request was answered rightly (none was due in 10 s; measure longer"],
+            id="nothing-due",
+        ),
+        pytest.param(
+            point(count=0, dropped=9),
+            ["no request was answered rightly (none of 9 was sent, since all connections waited)"],
+            id="nothing-sent",
+        ),
     ],
 )  # fmt: skip
 def test_gate_says_why_it_stays_shut(made: Point, told: list[str]) -> None:
