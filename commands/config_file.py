@@ -36,7 +36,8 @@ def _read_table(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise InputError(f"--config {path} cannot be read: {error}; expected TOML") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"--config {path} cannot be read: {reason}; expected TOML") from error
 
 
 def _checked(ctx: click.Context, option: click.Parameter, value: Any, path: Path) -> Any:

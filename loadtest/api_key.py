@@ -18,7 +18,11 @@ def read_api_key(path: Path | None) -> str | None:
         try:
             key, source = path.read_text(encoding="utf-8").strip(), f"--api-key-file {path}"
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--api-key-file {path} cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InputError(
+                f"--api-key-file {path} cannot be read: {reason}; expected a file with one API key "
+                f"and nothing else, or the key in {VARIABLE}"
+            ) from error
         if not key:
             raise InputError(f"--api-key-file {path} is empty, expected one API key")
     if not (key.isascii() and key.isprintable()):

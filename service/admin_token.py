@@ -34,7 +34,10 @@ def admin_token(settings: Settings, environment: Mapping[str, str]) -> Token | N
         try:
             return _token(file.read_text(encoding="utf-8").strip(), f"--admin-token-file {file}")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--admin-token-file {file} cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InputError(
+                f"--admin-token-file {file} cannot be read: {reason}; {_EXPECTED}"
+            ) from error
     secret = environment.get(VARIABLE, "")
     if not secret:
         raise InputError(

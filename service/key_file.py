@@ -33,7 +33,8 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
-        raise InputError(f"--api-keys {path} cannot be read: {error}; expected TOML") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"--api-keys {path} cannot be read: {reason}; expected TOML") from error
     if not document:
         raise InputError(f"--api-keys {path} has no key, expected tables [name] with one in each")
     keys: dict[bytes, ApiKey] = {}

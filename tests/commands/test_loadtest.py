@@ -220,7 +220,10 @@ def test_interrupted_test_keeps_what_was_measured(service: ServiceProcess, folde
         (("--grafana", "here"), "--grafana 'here' is no address"),
         (("--scenario", "no.toml"), "scenario no.toml cannot be read"),
         (("--baseline", "no.jsonl"), "no.jsonl cannot be read"),
-        (("--api-key-file", "no.txt"), "--api-key-file no.txt cannot be read"),
+        (
+            ("--api-key-file", "no.txt"),
+            "--api-key-file no.txt cannot be read: No such file or directory; expected",
+        ),
         (("--scenario", "no.toml", "--slo", "p50=1s"), "--slo: the scenario no.toml says that"),
         (("--body", "gif"), "'gif' is not one of 'pixels', 'jpeg', 'png'"),
     ],
