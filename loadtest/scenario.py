@@ -143,7 +143,9 @@ def _refuse_contradictions(source: Source, number: int) -> None:
     if len(given) != 1:
         source.refuse(
             given[1] if given else "concurrency",
-            "one of concurrency, rate and search = true",
+            f"only one of {' and '.join(given)}"
+            if given
+            else "one of concurrency, rate and search = true",
             table="point",
             number=number,
         )

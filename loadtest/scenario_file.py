@@ -35,7 +35,7 @@ class Source:
         values = self.values[table][number] if table else self.values
         line = self._line(key, table, number)
         where = f"scenario {self.path}" + (f", line {line}" if line else "")
-        received = f"{key} = {values[key]!r}" if key in values else f"no {key}"
+        received = f"{key} = {_as_written(values[key])}" if key in values else f"no {key}"
         inside = f" in [[{table}]]" if table else ""
         raise InputError(f"{where}: {received}{inside}, expected {expected}")
 
@@ -111,3 +111,10 @@ def some(check: Check) -> Check:
 def several(value: Any) -> tuple[Any, ...]:
     """A list's entries, each once, or the one value."""
     return tuple(dict.fromkeys(value)) if isinstance(value, list) else (value,)
+
+
+def _as_written(value: Any) -> str:
+    """As TOML has it where that differs: `true`, and no lines of a table."""
+    if isinstance(value, dict):
+        return "{...}"
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -142,8 +142,13 @@ def test_model_that_is_not_loaded_is_told_with_those_that_are() -> None:
         ),
         pytest.param(
             "[[point]]\nrate = 5\nconcurrency = 3",
-            "line 2: rate = 5 in [[point]], expected one of concurrency, rate and search",
+            "line 2: rate = 5 in [[point]], expected only one of concurrency and rate",
             id="two-loads",
+        ),
+        pytest.param(
+            "[[point]]\nrate = 5\nsearch = true",
+            "line 3: search = true in [[point]], expected only one of rate and search",
+            id="rate-and-search",
         ),
         pytest.param(
             "[[point]]\nrate = -5", "line 2: rate = -5 in [[point]], expected requests per second",
