@@ -1,16 +1,14 @@
 """The project's own commands on this machine, where they and what they need are there."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
+from benchmarks.gpu.child import run_child
 from benchmarks.gpu.step import Context, Step, StepError, StepSkippedError
 from cli import COMMANDS
 from measuring.record import Measurement
 
-ROOT = Path(__file__).parent.parent.parent
 _MOST_SECONDS = 120
 _ON_GPU = ("3", "6", "8")  # docs/claims.md: depthwise convolutions, EfficientNet, rates
 
@@ -32,11 +30,8 @@ def _command(
     command = [sys.executable, "-c", "import cli; cli.main()", name, *arguments, "--quick"]
     records = context.journal.folder.resolve() / f"{name}.jsonl"
     command += ["--device", context.device, "--output", str(records)]
-    done = subprocess.run(  # noqa: S603  (our own command)
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
-    )
-    context.journal.log(f"stride {name}:\n{done.stdout}\n{done.stderr}")
-    if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise StepError(f"exit code {done.returncode}: {lines[-1] if lines else 'no output'}")
+    done = run_child(command, context, most=_MOST_SECONDS)
+    context.journal.log(f"stride {name}:\n{done.said}")
+    if done.code:
+        raise StepError(f"exit code {done.code}: {done.last()}")
     yield []

@@ -112,7 +112,9 @@ def fill_kernels(context: Context) -> Iterator[list[Measurement]]:
 
 def _run(commands: dict[str, list[str]], context: Context) -> None:
     threads = max(1, available_cores() // max(1, len(commands)))
-    failed = run_side_by_side(commands, context.journal, threads=threads, most=_MOST_SECONDS)
+    failed = run_side_by_side(
+        commands, context.journal, threads=threads, most=min(_MOST_SECONDS, context.left())
+    )
     if failed:
         told = "; ".join(f"{network}: {reason}" for network, reason in failed.items())
         raise StepError(f"{told}; {context.journal.folder}/suite.log has more")

@@ -26,10 +26,12 @@ def run(
     """How each step ended, but for those that an earlier run finished.
 
     `budgets`: seconds of each stage, STAGES' own where it names none; `most`: seconds of the whole.
-    A step that has begun may go on to its next measurement, so both can be passed by one.
+    A step that has begun may go on to its next measurement, so both can be passed by one; commands
+    that a step runs are ended with the whole.
     """
     ended: list[Entry] = []
     started = clock()
+    context = replace(context, left=lambda: max(0.0, started + most - clock()))
     stage_started: dict[str, float] = {}
     for step in steps:
         if context.journal.finished(step.stage, step.name):

@@ -1,7 +1,6 @@
 """Whether the answers are right: the repository's tests that need a GPU, and the golden pictures of
 every artifact on every runtime that opens it."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
+from benchmarks.gpu.child import run_child
 from benchmarks.gpu.engines import open_artifact
 from benchmarks.gpu.prepare import COMPILED
 from benchmarks.gpu.step import Context, Step, StepError
@@ -23,7 +23,6 @@ from measuring.machine import fingerprint
 from measuring.record import Measurement, Scalar, now
 
 NAME = "gpu-selftest"
-ROOT = Path(__file__).parent.parent.parent
 TESTED = (
     "tests/gpu",
     "tests/models/fused",
@@ -66,12 +65,10 @@ def _pytest(context: Context) -> Iterator[list[Measurement]]:
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider"]
     # On versions that nobody has pinned, a deprecation is no failure.
     command += ["-o", "filterwarnings=default", f"--junitxml={report.resolve()}", *TESTED]
-    done = subprocess.run(  # noqa: S603  (pytest)
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
-    )
-    context.journal.log(f"pytest -m gpu:\n{done.stdout}\n{done.stderr}")
+    done = run_child(command, context, most=_MOST_SECONDS)
+    context.journal.log(f"pytest -m gpu:\n{done.said}")
     if not report.is_file():
-        raise StepError(f"pytest gave no report: {_last_line(done.stdout + done.stderr)}")
+        raise StepError(f"pytest gave no report: {done.last()}")
     counts = counted(report)
     report.unlink()
     yield [_record({"test": "pytest -m gpu", **counts}, counts["seconds"])]
@@ -140,8 +137,3 @@ def _figures(parity: Parity) -> dict[str, Scalar]:
 
 def _record(settings: "dict[str, Scalar]", seconds: Scalar) -> Measurement:
     return Measurement(NAME, settings, latencies([float(str(seconds))]), fingerprint(), now())
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"

@@ -1,5 +1,6 @@
 """A step of the suite, and what every step is given."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,14 @@ from measuring.record import Measurement
 @dataclass(frozen=True)
 class Context:
     """`device`: cuda or cpu; `repository`: where artifacts are made and found; `late`: whether the
-    time of the stage is up, for steps that can stop half-way."""
+    time of the stage is up, for steps that can stop half-way; `left`: seconds of the whole."""
 
     device: str
     scale: Scale
     journal: Journal
     repository: Path
     late: Callable[[], bool] = lambda: False
+    left: Callable[[], float] = lambda: math.inf
 
 
 # Measurements as they are made; each part is kept at once.
