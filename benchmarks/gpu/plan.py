@@ -17,6 +17,7 @@ from benchmarks.gpu import (
     prepare,
     selftest,
     serving,
+    serving_locust,
 )
 from benchmarks.gpu.step import Context, Step
 from measuring.errors import InputError
@@ -44,7 +45,7 @@ STAGES: dict[str, Stage] = {
     "aoti": Stage(packages.steps, 150),
     "onnxruntime": Stage(onnx_engines.steps, 120),
     "operators": Stage(lambda _: commands_here.steps(), 60),
-    "http": Stage(serving.steps, 200),
+    "http": Stage(lambda context: [*serving.steps(context), *serving_locust.steps(context)], 240),
 }
 
 

@@ -80,6 +80,6 @@ REHEARSAL = Scale(
     requested=(2,),
     connections=4,
     senders=1,
-    loaded=0.1,
+    loaded=0.5,
     frontends=1,
 )

@@ -76,13 +76,9 @@ def steps(context: Context) -> list[Step]:
 def _serve(network: str, frontends: int, context: Context) -> Iterator[list[Measurement]]:
     """Raises StepSkippedError without the artifact."""
     scale = context.scale
-    precision = COMPILED if COMPILED in scale.precisions else scale.precisions[0]
-    artifact = open_artifact(context, network, precision)
-    runtimes = (FUSED, RECORDED) if context.device == "cuda" else ("torch",)
-    server, runtime = _start(artifact.manifest.id, runtimes, frontends, context)
+    server, served = serve(network, frontends, context)
     thorough = network == scale.networks[0] and frontends == 1
     with server:
-        served = Served(server.url, network, precision, runtime, frontends, available_cores())
         for case in _cases(scale, thorough=thorough):
             if context.late():
                 raise OutOfTimeError(f"before {case.name}")
@@ -94,6 +90,16 @@ def _serve(network: str, frontends: int, context: Context) -> Iterator[list[Meas
                 rate = _STEADY * number(measured, "images_per_second")
                 steady = Open(max(1.0, rate), max_connections=scale.connections * 4)
                 yield [_measure(served, case, steady, context)]
+
+
+def serve(network: str, frontends: int, context: Context) -> tuple[Server, Served]:
+    """The service, which whoever asks for it ends. Raises StepSkippedError without the artifact."""
+    precisions = context.scale.precisions
+    precision = COMPILED if COMPILED in precisions else precisions[0]
+    artifact = open_artifact(context, network, precision)
+    runtimes = (FUSED, RECORDED) if context.device == "cuda" else ("torch",)
+    server, runtime = _start(artifact.manifest.id, runtimes, frontends, context)
+    return server, Served(server.url, network, precision, runtime, frontends, available_cores())
 
 
 def _cases(scale: Scale, *, thorough: bool) -> list[Case]:
@@ -133,9 +139,12 @@ def _start(
             "--max-body-bytes", str(1 << 26), "--profiles", str(context.journal.folder),
         ]  # fmt: skip
         command += ["--frontends", str(frontends)] if frontends > 1 else []
+        left = context.left()
         try:
-            return Server(command, ready="/readyz", patience=_PATIENCE), runtime
+            return Server(command, ready="/readyz", patience=min(_PATIENCE, left)), runtime
         except MissingError as error:
+            if left < _PATIENCE:
+                raise OutOfTimeError("before the service was ready") from error
             context.journal.log(str(error))
             failed = error
     raise RuntimeMissingError(str(failed))
@@ -170,7 +179,8 @@ def _measure(served: Served, case: Case, traffic: Closed | Open, context: Contex
         **watch.most,
     }  # fmt: skip
     if outcome.latency is None:
-        raise StepError(f"{case.name}: no right answer: {dict(outcome.examples)}")
+        told = "; ".join(outcome.examples.values()) or "all were sent during the warm-up"
+        raise StepError(f"{case.name}: no right answer to {outcome.sent} requests: {told}")
     machine, reasons = fingerprint(), outcome.invalid
     return Measurement(NAME, settings, outcome.latency, machine, now(), reasons=reasons)
 

@@ -13,6 +13,7 @@ from benchmarks.gpu import (
     peaks,
     selftest,
     serving,
+    serving_locust,
 )
 from benchmarks.gpu.journal import Entry
 from benchmarks.pages import header, number, row, speed
@@ -167,17 +168,33 @@ def _http(found: Sequence[Measurement]) -> str:
     return "\n".join(lines)
 
 
+def _locust(found: Sequence[Measurement]) -> str:
+    columns = ("network", "body", "pictures", "users", "images/s", "p50", "p99", "errors")
+    lines = ["### Over HTTP, by locust", "", *header((*columns, "most time in"))]
+    for measured in found:
+        cells = [str(measured.settings[key]) for key in ("network", "body", "batch", "connections")]
+        cells += [f"{number(measured, 'images_per_second'):,.0f}"]
+        cells += [_told(number(measured, "p50")), _told(number(measured, "p99"))]
+        lines.append(row([*cells, str(measured.settings["errors"]), _longest(measured)]))
+    return "\n".join(lines)
+
+
 def limited(measured: Measurement) -> str:
     """What a service was limited by, and the stage in which a request spends most of its time."""
+    longest = _longest(measured)
+    limit = _LIMITS[str(measured.settings["limit"])]
+    return f"{limit}, most time in {longest}" if longest else limit
+
+
+def _longest(measured: Measurement) -> str:
+    """The stage with the longest median; empty where the service told of none."""
     prefix = "stage_"
     stages = {
         name.removeprefix(prefix): number(measured, name)
         for name in measured.settings
         if name.startswith(prefix) and name != f"{prefix}total"
     }
-    longest = max(stages, key=lambda stage: stages[stage], default="")
-    limit = _LIMITS[str(measured.settings["limit"])]
-    return f"{limit}, most time in {longest}" if longest else limit
+    return max(stages, key=lambda stage: stages[stage], default="")
 
 
 _LIMITS = {
@@ -215,6 +232,7 @@ _TABLES = {
     packages.NAME: _aoti,
     onnx_engines.NAME: _onnx,
     serving.NAME: _http,
+    serving_locust.NAME: _locust,
     energy.NAME: _energy,
     selftest.NAME: _selftest,
 }

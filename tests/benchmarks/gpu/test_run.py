@@ -12,6 +12,7 @@ from benchmarks.gpu.plan import STAGES, chosen, missing
 from benchmarks.gpu.run import run
 from benchmarks.gpu.scale import REHEARSAL
 from benchmarks.gpu.step import Context, OutOfTimeError, Step, StepSkippedError
+from benchmarks.pages import number
 from measuring.errors import InputError
 from measuring.record import Measurement, read_measurements
 
@@ -133,10 +134,18 @@ def test_service_under_load_can_be_rehearsed(tmp_path: Path) -> None:
         main, [*options, "--stages", "prepare,http", "--output", str(tmp_path / "one")]
     )
     assert done.exit_code == 0, done.output
-    found = [m.settings for m in read_measurements(tmp_path / "one" / "gpu.jsonl")]
+    records = read_measurements(tmp_path / "one" / "gpu.jsonl")
+    found = [m.settings for m in records if m.name == "gpu-http"]
     asked = {(s["model"], s["body"], s["batch"], s["traffic"]) for s in found}
     closed = {(m, b, n, "closed") for m in ("floor", "network")
               for b, n in (("pixels", 2), ("jpeg", 1), ("jpeg", 2))}  # fmt: skip
     assert asked == closed | {("network", "jpeg", 1, "open")}
     assert all(settings["errors"] == 0 for settings in found)
-    assert "### Over HTTP" in done.output
+    assert "### Over HTTP\n" in done.output
+    swarmed = [m.settings for m in records if m.name == "gpu-locust"]
+    assert [(s["body"], s["batch"], s["errors"]) for s in swarmed] == [
+        ("pixels", 2, 0),
+        ("jpeg", 1, 0),
+    ]
+    assert all(number(m, "images_per_second") > 0 for m in records if m.name == "gpu-locust")
+    assert "### Over HTTP, by locust" in done.output
