@@ -60,12 +60,20 @@ def _ways(served: Sequence[Measurement]) -> list[str]:
 
 
 def _recovery(measurements: Sequence[Measurement]) -> list[str]:
-    lines = header(("killed", "times", "median s until all is as before", "longest s"))
+    lines = header(
+        ("killed", "times", "clients", "median s until all is as before", "longest s",
+         "answers meanwhile: 200", "503", "other", "connections closed")
+    )  # fmt: skip
     for measured in measurements:
         if measured.name == frontends_recovery.NAME:
+            settings = measured.settings
             told, longest = measured.latencies.percentile(50.0), measured.latencies.summary["max"]
-            cells = [str(measured.settings["role"]), str(measured.settings["kills"])]
-            lines.append(row([*cells, f"{told:.2f}", f"{longest:.2f}"]))
+            seen = {name: number(measured, name) for name in settings if name.startswith("seen_")}
+            counts = [seen.pop(f"seen_{what}", 0.0) for what in ("200", "503", "closed")]
+            ok, refused, closed = (f"{count:,.0f}" for count in counts)
+            cells = [str(settings[key]) for key in ("role", "kills", "clients")]
+            cells += [f"{told:.2f}", f"{longest:.2f}"]
+            lines.append(row([*cells, ok, refused, f"{sum(seen.values()):,.0f}", closed]))
     return lines
 
 

@@ -2,9 +2,13 @@
 
 import os
 import signal
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
 
 import urllib3
 
@@ -21,18 +25,56 @@ SETTLED = 4.0
 """Seconds between two kills: what keeps ending is not started again at once."""
 
 
-def recovery(artifact: Path, kills: int) -> Iterator[Measurement]:
+class Clients:
+    """A context in which so many clients ask for a picture again and again, each on a connection of
+    its own. `seen`: how often which status came, `closed` for a connection that ended instead."""
+
+    def __init__(self, url: str, picture: bytes, count: int) -> None:
+        self.seen: Counter[str] = Counter()
+        self._url, self._picture, self._count = f"{url}/v1/classify?model=m", picture, count
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(max(1, count))
+        self._asking: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        self._asking = [self._pool.submit(self._ask) for _ in range(self._count)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._pool.shutdown()
+        for each in self._asking:
+            each.result()
+
+    def _ask(self) -> None:
+        with urllib3.PoolManager(retries=False, timeout=PATIENCE) as pool:
+            while not self._over.is_set():
+                try:
+                    seen = str(pool.request("POST", self._url, body=self._picture).status)
+                except urllib3.exceptions.HTTPError:
+                    seen = "closed"
+                with self._lock:
+                    self.seen[seen] += 1
+
+
+def recovery(artifact: Path, kills: int, *, clients: int) -> Iterator[Measurement]:
     """For each role, seconds from SIGKILL until another process is there in its place and a request
-    for a picture is answered, nothing else running."""
+    for a picture on a new connection is answered, while so many `clients` ask without a pause."""
     option = f"m={artifact.name}:instances=1,threads=1,max_batch=1"
     command = serve_command(artifact, option, "--frontends", "2")
     machine, picture = fingerprint(), bodies().jpeg
     with Server(command, ready="/readyz") as server:
         for role in ROLES:
             started = now()
-            seconds = [_killed(server, role, picture) for _ in range(kills)]
-            settings: dict[str, Scalar] = {"role": role, "artifact": artifact.name, "kills": kills}
-            print(NAME, role, *(f"{each:.2f}" for each in seconds))  # noqa: T201
+            with Clients(server.url, picture, clients) as asking:
+                seconds = [_killed(server, role, picture) for _ in range(kills)]
+            settings: dict[str, Scalar] = {
+                "role": role, "artifact": artifact.name, "kills": kills, "clients": clients,
+                **{f"seen_{what}": count for what, count in sorted(asking.seen.items())},
+            }  # fmt: skip
+            told = (*(f"{each:.2f}" for each in seconds), dict(asking.seen))
+            print(NAME, role, *told)  # noqa: T201
             yield Measurement(NAME, settings, latencies(seconds), machine, started)
 
 

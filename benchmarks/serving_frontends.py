@@ -1,11 +1,11 @@
 """What several front ends cost and bring, where the network takes no time.
 
-    python -m benchmarks.serving_frontends [--quick]
+    python -m benchmarks.serving_frontends [--quick] [--recovery]
 
 The `null` runtime answers zeros. Services and wrk share all cores, one service driven at a time,
-each round in another random order. Then a service with a network has its processes killed, and is
-asked until it answers again. The tables in docs/frontends.md are made from the records by
-`benchmarks.frontends_page`.
+each round in another random order. Then a service with a network has its processes killed, idle and
+under load, and is asked until it answers again. The tables in docs/frontends.md are made from the
+records by `benchmarks.frontends_page`.
 """
 
 from contextlib import ExitStack
@@ -29,10 +29,13 @@ KINDS = ("tensor", "jpeg")
 CELLS = [Cell(way, kind, 16) for kind in KINDS for way in WAYS]
 FULL, QUICK = Plan(5, 2.0), Plan(1, 1.0)
 KILLS, QUICK_KILLS = 5, 1
+CLIENTS = (0, 8)
+"""Who asks while a process is killed: nobody, and some."""
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Short rounds: to see that it works, not for figures.")
+@click.option("--recovery", "only_recovery", is_flag=True, help="The second part alone.")
 @click.option(
     "--artifact",
     type=click.Path(path_type=Path, exists=True),
@@ -44,8 +47,16 @@ KILLS, QUICK_KILLS = 5, 1
     "--output", type=click.Path(path_type=Path), default=Path("results/frontends.jsonl"),
     show_default=True, help="JSON lines that the measurements are added to.",
 )  # fmt: skip
-def main(quick: bool, artifact: Path, output: Path) -> None:
-    """Drive the service in one process and in several, without a network."""
+def main(quick: bool, only_recovery: bool, artifact: Path, output: Path) -> None:
+    """Drive the service in one process and in several, without a network; then kill processes."""
+    if not only_recovery:
+        _drive(quick, artifact, output)
+    for clients in CLIENTS:
+        for measured in recovery(artifact, QUICK_KILLS if quick else KILLS, clients=clients):
+            append_measurements(output, [measured])
+
+
+def _drive(quick: bool, artifact: Path, output: Path) -> None:
     option = f"m={artifact.name}:runtime=null,instances=1,threads=1"
     pictures = bodies()
     with ExitStack() as stack:
@@ -55,8 +66,6 @@ def main(quick: bool, artifact: Path, output: Path) -> None:
             drives[way] = partial(_visit, server, pictures)
         for measured in measure(NAME, "null", drives, CELLS, QUICK if quick else FULL):
             append_measurements(output, [measured])
-    for measured in recovery(artifact, QUICK_KILLS if quick else KILLS):
-        append_measurements(output, [measured])
 
 
 def _command(artifact: Path, option: str, count: int) -> list[str]:
