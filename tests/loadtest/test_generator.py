@@ -84,7 +84,7 @@ def test_crowd_is_answered_over_connections_that_are_kept(start: Start) -> None:
     server = start(OK)
     tally = crowd(server, 40)
     assert tally.ok == tally.answered == 40
-    assert server.bodies == [b"one", b"two"] * 20
+    assert sorted(server.bodies) == [b"one"] * 20 + [b"two"] * 20  # over several connections
     assert server.connections == 1 + tally.opened < 40
     latency, service_time = tally.latency.latencies(), tally.service_time.latencies()
     assert latency is not None
@@ -118,7 +118,7 @@ def test_refusals_and_hang_ups_are_counted_by_kind(start: Start) -> None:
 def test_what_is_no_right_answer_fails(
     start: Start, answer: bytes | list[bytes], kind: str
 ) -> None:
-    tally = crowd(start(answer), 2, timeout=0.2)
+    tally = crowd(start(answer), 2, timeout=0.2 if kind == "timeout" else 5.0)
     assert tally.errors == {kind: 2}
 
 
