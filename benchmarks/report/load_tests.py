@@ -11,6 +11,7 @@ from measuring.record import Measurement
 
 LOAD, GOODPUT = "load", "goodput"
 _NULL = "null"
+_STAGES = ("queue", "inference")
 
 
 def load_tests(points: Sequence[Measurement], searches: Sequence[Measurement]) -> Section | None:
@@ -117,12 +118,17 @@ def _points(points: Sequence[Measurement]) -> Table:
     columns = (
         *("model", "body", ">batch", "load", ">images/s", ">95 %"),
         *(f">{name} ms" for name in CLAIMS),
-        *(">errors", ">floor ms", ">above it", ">CPU cores", ">MB", "SLO", "verdict"),
+        *(">errors", *(f">{stage} ms" for stage in _STAGES), ">floor ms", ">above it"),
+        *(">CPU cores", ">MB", "SLO", "verdict"),
     )
     rows = [_point(it, points) for it in points]
     broken = [at for at, it in enumerate(points) if it.settings.get("kept") is False]
     return table(
-        columns, rows, "Each point; floor and what is above it are medians.", marked=broken
+        columns,
+        rows,
+        "Each point; queue and inference are means by the service's own account, floor and what is "
+        "above it medians.",
+        marked=broken,
     )
 
 
@@ -143,6 +149,7 @@ def _point(record: Measurement, points: Sequence[Measurement]) -> tuple[str, ...
             for name, rank in CLAIMS.items()
         ),
         f"{share:.2%}" if share else "0",
+        *(_stage(record, stage) for stage in _STAGES),
         "" if floor is None else f"{floor * 1e3:.2f}",
         "" if floor is None else f"{(median - floor) * 1e3:.2f}",
         _cores(record),
@@ -150,6 +157,11 @@ def _point(record: Measurement, points: Sequence[Measurement]) -> tuple[str, ...
         str(settings.get("slo", "")),
         _verdict(record),
     )
+
+
+def _stage(record: Measurement, stage: str) -> str:
+    name = f"stage {stage}"
+    return f"{number(record, name) * 1e3:.2f}" if name in record.settings else ""
 
 
 def _floor(record: Measurement, points: Sequence[Measurement]) -> float | None:

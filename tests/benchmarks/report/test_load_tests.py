@@ -63,6 +63,7 @@ def test_points_stand_beside_their_floor_and_verdict(points: list[Measurement]) 
     rows = [dict(zip(heads, row, strict=True)) for row in measured.rows]
     assert rows[0]["model"] == "floor-onnx-fp32 (null: the floor)"
     assert (rows[1]["floor ms"], rows[1]["above it"]) == ("2.00", "8.00")
+    assert (rows[1]["queue ms"], rows[1]["inference ms"]) == ("1.00", "")
     assert rows[1]["verdict"] == "p99 is 10ms, 2ms (25%) over the bound of 8ms"
     assert measured.marked == {1}
     assert rows[3]["verdict"] == "INVALID"
