@@ -10,8 +10,9 @@ setup: .venv/.installed
 demo: setup
 	.venv/bin/stride demo
 
+# Two files of tests at a time; -n0 for one.
 test: check
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 # Every network at its own size in every precision, besides: an hour or two.
 test-full: check
