@@ -12,6 +12,8 @@ from measuring.record import Measurement
 LOAD, GOODPUT = "load", "goodput"
 _NULL = "null"
 _STAGES = ("queue", "inference")
+_WIDE = 24
+"""Characters of a name, two of which do not fit side by side under a plot."""
 
 
 def load_tests(points: Sequence[Measurement], searches: Sequence[Measurement]) -> Section | None:
@@ -105,7 +107,8 @@ def _plot(
             axes.set_ylim(bottom=0)
         axes.set(title=literal(title), xlabel=labels[0], ylabel=labels[1])
         plain_ticks(axes, "xy" if across == "batch" else "x")
-        legend_below(figure, axes)
+        wide = max(len(_shown(it)) for it in points) > _WIDE
+        legend_below(figure, axes, columns=1 if wide else 2)
         return Figure(svg(figure, name, caption), caption)
 
 
