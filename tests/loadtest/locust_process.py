@@ -55,8 +55,7 @@ class LocustProcess:
         try:
             code = self.process.wait(seconds)
         finally:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         html = self._folder / "run.html"
         ended = Ended(
             code,
@@ -65,8 +64,18 @@ class LocustProcess:
             {row["Error"]: int(row["Occurrences"]) for row in self._read("run_failures.csv")},
             html.read_text("utf-8") if html.exists() else "",
         )
-        self._log.close()
+        self.close()
         return ended
+
+    def kill(self) -> None:
+        """Harmless when it has ended."""
+        self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """Of one that nobody waited for, too."""
+        self.kill()
+        self._log.close()
 
     def _read(self, name: str) -> Sequence[dict[str, str]]:
         path = self._folder / name

@@ -39,7 +39,7 @@ def lying() -> Iterator[LyingService]:
 @pytest.fixture(scope="module")
 def runs(
     service: ServiceProcess, lying: LyingService, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, LocustProcess]:
+) -> Iterator[dict[str, LocustProcess]]:
     """All at once, since each of them mostly waits."""
     arguments = {
         "alone": (
@@ -61,7 +61,10 @@ def runs(
         name: LocustProcess(folder / name, *HEADLESS, *words, installed=True)
         for name, words in arguments.items()
     }
-    return started | master_and_workers(folder, service.url)
+    started |= master_and_workers(folder, service.url)
+    yield started
+    for process in started.values():
+        process.close()
 
 
 def master_and_workers(folder: Path, url: str) -> dict[str, LocustProcess]:
