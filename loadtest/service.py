@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 import urllib3
 
+from loadtest.api_key import VARIABLE
 from measuring.errors import InputError, MissingError
 
 NULL = "null"
@@ -53,12 +55,14 @@ class Reply:
 
     @property
     def error(self) -> str:
-        """What it says went wrong, or the beginning of what it says instead."""
+        """What it says went wrong, or the beginning of what it says instead, on one line; and
+        where a key is taken from, if that is it."""
         try:
             found = orjson.loads(self.data)["error"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            found = self.data[:200].decode("utf-8", "replace")
-        return str(found)
+            found = " ".join(self.data[:200].decode("utf-8", "replace").split()) or "nothing"
+        where = f"; here it is taken from --api-key-file or {VARIABLE}"
+        return f"{found}{where if self.status == HTTPStatus.UNAUTHORIZED else ''}"
 
 
 class Client:
@@ -145,7 +149,8 @@ def floor_of(models: Sequence[Model], model: Model) -> Model | None:
 def _models(url: str, reply: Reply) -> tuple[Model, ...]:
     if reply.status != 200:
         raise InputError(
-            f"{url}/v1/models answered {reply.status}: {reply.error}; expected what is loaded"
+            f"{url}/v1/models answered {reply.status}: {reply.error}; expected the list of models "
+            "of a `stride serve`"
         )
     try:
         return tuple(_described(entry) for entry in orjson.loads(reply.data)["models"])

@@ -69,7 +69,7 @@ class CannedService:
             if not (line := reader.readline()):
                 return False
             head += line
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
         body = reader.read(length)
         with self._lock:
             self.heads.append(head)

@@ -1,6 +1,7 @@
 """Loads on a real service over loopback: every kind of body, both loops, several processes, and
 what is said where it cannot be driven."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +75,35 @@ def test_every_body_is_understood(
     for number, reference in enumerate(prepared.references):
         length = str(len(reference.data) - 4 * 32 * batch).encode()
         prepared.check(number, 200, {b"inference-header-content-length": length}, reference.data)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (
+            "404 Not Found",
+            "<html>\n  <p>no\n  page</p>",
+            "answered 404: <html> <p>no page</p>; expected the list of models of a `stride serve`",
+        ),
+        (
+            "401 Unauthorized",
+            '{"error": "needs a key"}',
+            "needs a key; here it is taken from --api-key-file or STRIDE_API_KEY; expected",
+        ),
+    ],
+    ids=["another-server", "no-key"],
+)
+def test_what_refuses_to_list_its_models_is_told_on_one_line(
+    status: str, body: str, told: str
+) -> None:
+    head = f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n"
+    service = CannedService(f"{head}{body}".encode())
+    try:
+        with pytest.raises(InputError, match=re.escape(told)) as caught:
+            read_models(service.url)
+    finally:
+        service.stop()
+    assert "\n" not in str(caught.value)
 
 
 def test_floor_is_found_beside_the_model_and_answers_zeros(tiny_service: str) -> None:
