@@ -13,6 +13,10 @@ set -euo pipefail
 stride=${STRIDE:-stride}
 logs=${STRIDE_GATE_LOGS:-gate-logs}
 wait=${STRIDE_GATE_WAIT:-300}
+[[ $wait =~ ^[1-9][0-9]*$ ]] || {
+    echo "gate: STRIDE_GATE_WAIT is '$wait', expected whole seconds such as 300" >&2
+    exit 2
+}
 mkdir -p "$logs"
 
 # shellcheck disable=SC2086  # several words are meant
@@ -41,7 +45,7 @@ until [ -n "$url" ] && ready; do
     kill -0 "$service" 2>/dev/null || give_up "the service has ended"
     [ "$SECONDS" -lt "$until" ] || give_up "the service is not ready after $wait s"
     sleep 0.2
-    url=$(sed -n 's/.*listening url=\([^ ]*\).*/\1/p' "$logs/serve.log" | tail -n 1)
+    url=$(sed -n 's/.*listening url=\([^ ",]*\).*/\1/p' "$logs/serve.log" | tail -n 1)
 done
 echo "gate: $url is ready" >&2
 

@@ -13,14 +13,17 @@ from tests.tiny import write_tiny
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "ci"
 LOAD = ("--concurrency", "2", "--seconds", "0.3", "--warm-up", "0.1", "--batch-sizes", "1")
+SERVE = "--repository {}/artifacts --model tiny:runtime=null"
 
 
-def start_gate(folder: Path, *arguments: str, serve: str = "") -> subprocess.Popen[str]:
+def start_gate(
+    folder: Path, *arguments: str, serve: str = "", wait: str = "60"
+) -> subprocess.Popen[str]:
     environment = os.environ | {
         "STRIDE": STRIDE,
-        "STRIDE_SERVE": serve or f"--repository {folder / 'artifacts'} --model tiny:runtime=null",
+        "STRIDE_SERVE": serve or SERVE.format(folder),
         "STRIDE_GATE_LOGS": str(folder / "logs"),
-        "STRIDE_GATE_WAIT": "60",
+        "STRIDE_GATE_WAIT": wait,
     }
     return subprocess.Popen(
         [str(EXAMPLE / "gate.sh"), *arguments], env=environment, text=True,
@@ -43,9 +46,12 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int
     }.items():
         folder = tmp_path_factory.mktemp(name)
         write_tiny(folder / "artifacts")
-        started[name] = folder, start_gate(folder, *arguments)
+        serve = f"{SERVE.format(folder)} --log-format json" if name == "broken" else ""
+        started[name] = folder, start_gate(folder, *arguments, serve=serve)
     folder = tmp_path_factory.mktemp("absent")
     started["absent"] = folder, start_gate(folder, serve=f"--repository {folder / 'nothing'}")
+    folder = tmp_path_factory.mktemp("wait")
+    started["wait"] = folder, start_gate(folder, wait="soon")
     found = {}
     for name, (folder, process) in started.items():
         output, errors = process.communicate(timeout=120)
@@ -59,6 +65,7 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int
         pytest.param("kept", 0, "the SLO is kept\n", id="kept"),
         pytest.param("broken", 1, "over the bound of 1us", id="broken"),
         pytest.param("absent", 3, "gate: the service has ended", id="no-service"),
+        pytest.param("wait", 2, "'soon', expected whole seconds", id="no-number-of-seconds"),
     ],
 )
 def test_exit_code_is_the_gates(
