@@ -6,7 +6,7 @@ python -m benchmarks.gpu_page
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.gpu import engines, onnx_engines, packages, selftest, serving, serving_locust
+from benchmarks.gpu import engines, onnx_engines, packages, plans, selftest, serving, serving_locust
 from benchmarks.gpu.findings import findings
 from benchmarks.gpu.plan import STAGES
 from benchmarks.gpu.table import tables as suite_tables
@@ -25,6 +25,7 @@ _STAGE_OF = {
     "gpu-facts": "fingerprint", "gpu-peaks": "peaks", engines.NAME: "engines",
     selftest.NAME: "selftest", "gpu-kernels": "profile", "gpu-claims": "claims",
     "gpu-energy": "energy", onnx_engines.NAME: onnx_engines.ONNX, packages.NAME: packages.AOTI,
+    plans.NAME: plans.TENSORRT,
     serving.NAME: "http", serving_locust.NAME: "http",
 }  # fmt: skip
 

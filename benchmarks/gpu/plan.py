@@ -14,6 +14,7 @@ from benchmarks.gpu import (
     onnx_engines,
     packages,
     peaks,
+    plans,
     prepare,
     selftest,
     serving,
@@ -44,6 +45,7 @@ STAGES: dict[str, Stage] = {
     "compiled": Stage(engines.compiled_steps, 150),
     "aoti": Stage(packages.steps, 150),
     "onnxruntime": Stage(onnx_engines.steps, 120),
+    "tensorrt": Stage(plans.steps, 150),
     "operators": Stage(lambda _: commands_here.steps(), 60),
     "http": Stage(lambda context: [*serving.steps(context), *serving_locust.steps(context)], 240),
 }

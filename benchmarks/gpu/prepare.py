@@ -25,9 +25,11 @@ from measuring.input_spec import InputSpec
 from measuring.record import Measurement
 
 if TYPE_CHECKING:
+    from exporters.plan_options import PlanOptions
     from exporters.source import Source
 
 COMPILED: Precision = "fp16"
+FORMATS: tuple[Format, ...] = ("torch", "onnx", "aoti", "tensorrt")
 _MOST_SECONDS = 180.0
 # Batch sizes at which the kernels come in every size of block that any batch size needs.
 _BLOCK_SIZES = (256, 128, 64, 32, 8, 1)
@@ -50,6 +52,11 @@ def make_onnx(precisions: tuple[Precision, ...], context: Context) -> Iterator[l
 def make_packages(context: Context) -> Iterator[list[Measurement]]:
     """The default networks compiled ahead of time. Raises as `_prepare` does."""
     return _prepare(dict.fromkeys(context.scale.networks, (COMPILED,)), "aoti", context)
+
+
+def make_plans(context: Context) -> Iterator[list[Measurement]]:
+    """The default networks as TensorRT plans for this GPU. Raises as `_prepare` does."""
+    return _prepare(dict.fromkeys(context.scale.networks, (COMPILED,)), "tensorrt", context)
 
 
 def open_made(context: Context, network: str, precision: str, format_: Format) -> Artifact:
@@ -136,7 +143,7 @@ def _each(option: str, values: tuple[str, ...]) -> list[str]:
 @click.option("--device", default="cuda")
 @click.option("--precision", "precisions", multiple=True)
 @click.option("--size", type=int, default=None)
-@click.option("--format", "format_", type=click.Choice(("torch", "onnx", "aoti")), default="torch")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="torch")
 @click.option("--fill", default=None, metavar="compiled|BATCH")
 def main(
     network: str,
@@ -147,7 +154,7 @@ def main(
     format_: Format,
     fill: str | None,
 ) -> None:
-    """Export NETWORK with untrained weights, as what PyTorch or ONNX Runtime opens."""
+    """Export NETWORK with untrained weights, as what a runtime opens."""
     from exporters.source import Source
     from models import load
 
@@ -174,8 +181,8 @@ def _export(
 
     if format_ == "onnx":
         recipe = Recipe("gpu.onnx", ("onnxruntime",), devices=(device,))
-    elif format_ == "aoti":
-        (recipe,) = recipes_for("aoti", precisions[0], device)
+    elif format_ in ("aoti", "tensorrt"):
+        (recipe,) = recipes_for(format_, precisions[0], device)
     else:
         recipe = Recipe("model.safetensors", ("torch",), rewrites=(), devices=(device,))
     failed: list[str] = []
@@ -188,11 +195,19 @@ def _export(
                 precision=precision,
                 repository=repository,
                 recipes=(recipe,),
+                plan=_plan() if format_ == "tensorrt" else None,
             )
         except StrideError as error:  # the other precisions are worth having
             failed.append(f"{precision}: {error}")
     if failed:
         raise click.ClickException("; ".join(failed))
+
+
+def _plan() -> "PlanOptions":
+    """For all batch sizes that are compared, the largest included."""
+    from exporters.plan_options import MOST_PICTURES, BatchProfile, PlanOptions
+
+    return PlanOptions(batch=BatchProfile(optimum=32, maximum=MOST_PICTURES))
 
 
 def _compile(directory: Path, device: str) -> None:

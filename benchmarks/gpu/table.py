@@ -11,6 +11,7 @@ from benchmarks.gpu import (
     onnx_engines,
     packages,
     peaks,
+    plans,
     selftest,
     serving,
     serving_locust,
@@ -145,10 +146,23 @@ def _aoti(found: Sequence[Measurement]) -> str:
     return _onnx(found).replace("### ONNX Runtime", "### AOTInductor", 1)
 
 
+def _tensorrt(found: Sequence[Measurement]) -> str:
+    return _onnx(found).replace("### ONNX Runtime", "### TensorRT", 1)
+
+
 def _http(found: Sequence[Measurement]) -> str:
     columns = (
         *("network", "front ends", "body", "pictures", "clients", "images/s", "p50", "p99"),
-        *("floor, images/s", "HTTP", "engine", "GPU", "decoding", "limited by"),
+        *(
+            "floor, images/s",
+            "HTTP",
+            "engine",
+            "GPU",
+            "decoding",
+            "GPU memory, GB",
+            "W",
+            "limited by",
+        ),
     )
     lines = ["### Over HTTP", "", *header(columns)]
     floors = {_asked(m): number(m, "images_per_second") for m in found if _is_floor(m)}
@@ -164,8 +178,16 @@ def _http(found: Sequence[Measurement]) -> str:
         floor = floors.get(_asked(measured))
         cells += [f"{floor:,.0f}" if floor else ""]
         cells += [_share(measured, name) for name in ("http", "engine", "gpu", "decode")]
+        cells += [_most(measured, "nv_gpu_memory_used_bytes", 1e9, 1)]
+        cells += [_most(measured, "nv_gpu_power_usage", 1.0, 0)]
         lines.append(row([*cells, limited(measured)]))
     return "\n".join(lines)
+
+
+def _most(measured: Measurement, name: str, unit: float, digits: int) -> str:
+    """The largest value of a series of GPUs; empty where the service had none."""
+    known = measured.settings.get(name) is not None
+    return f"{number(measured, name) / unit:.{digits}f}" if known else ""
 
 
 def _locust(found: Sequence[Measurement]) -> str:
@@ -231,6 +253,7 @@ _TABLES = {
     kernels.NAME: _kernels,
     packages.NAME: _aoti,
     onnx_engines.NAME: _onnx,
+    plans.NAME: _tensorrt,
     serving.NAME: _http,
     serving_locust.NAME: _locust,
     energy.NAME: _energy,

@@ -45,6 +45,9 @@ def test_reading_counts_each_instance_by_itself() -> None:
     assert reading_of("", at=0.0).busy == {}
 
 
+GPU: dict[str, Scalar] = {"nv_gpu_memory_used_bytes": 7.06e9, "nv_gpu_power_usage": 122.7}
+
+
 def served(model: str, rate: float, **more: Scalar) -> Measurement:
     settings: dict[str, Scalar] = {
         "network": "fasternet_t0", "model": model, "frontends": 1, "body": "pixels", "batch": 32,
@@ -58,8 +61,9 @@ def served(model: str, rate: float, **more: Scalar) -> Measurement:
 def test_load_is_told_with_its_floor_and_its_limit() -> None:
     found = [
         served("floor", 9584.0),
-        served("network", 8832.0, share_http=0.92, share_engine=0.32, limit="http"),
+        served("network", 8832.0, share_http=0.92, share_engine=0.32, limit="http", **GPU),
     ]
+    assert "| 32% |  | 0% | 7.1 | 123 | HTTP, most time in receive |" in tables(found)
     cells = "fasternet_t0 | 1 | pixels | 32 | 4 | 8,832 | 14.0 ms | 14.0 ms | 9,584 | 92% | 32%"
     assert cells in tables(found)
     told = "fasternet_t0 pixels x 32: 8,832 (limited by HTTP, most time in receive)"
