@@ -109,7 +109,9 @@ def read_measurements(path: Path) -> tuple[Measurement, ...]:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; expected the .jsonl file that a run names"
+        ) from error
     arrays = _read_samples(path.with_suffix(".npz"))
     return tuple(
         _measurement(path, _parse(path, lines, number), arrays)
