@@ -172,6 +172,8 @@ def test_processes_that_are_killed_under_load_are_replaced_and_others_answer(
     assert 0 < seen[-1][ok] <= load.count("200")
     assert shared_memory(service.process.pid) == memory
     assert mapped(pids(service)["engine"]) == 2
+    fronts = [pid for name, pid in pids(service).items() if name.startswith("frontend")]
+    assert [mapped(pid) for pid in fronts] == [1, 1]  # also of the one that outlived the engine
     assert "killed by SIGKILL; another is started" in service.text
 
 
