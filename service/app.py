@@ -115,7 +115,9 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     status_code = error.status_code if isinstance(error, HTTPException) else 500
     phrase = HTTPStatus(status_code).phrase.lower()
     where = f"{request.method} {request.url.path[:128]}"
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else None
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if allowed := headers.get("Allow"):
+        phrase += f", expected {allowed}"
     return error_response(
         status_code, f"{where}: {phrase}; the addresses are listed at /docs", headers
     )
