@@ -143,7 +143,9 @@ def test_export_a_damaged_manifest_is_replaced(shufflenet: Loaded, tmp_path: Pat
     [
         pytest.param({"artifact_name": "../up"}, "artifact name '../up'", id="name"),
         pytest.param(
-            {"format": "coreml"}, "'coreml': expected one of onnx, torch, aoti, tensorrt", id="format"
+            {"format": "coreml"},
+            "'coreml': expected one of onnx, torch, aoti, tensorrt",
+            id="format",
         ),
         pytest.param({"precision": "int8"}, "'int8' of format torch: expected one", id="precision"),
     ],
