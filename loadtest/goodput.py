@@ -41,7 +41,7 @@ class Goodput:
         asked = self.slo.without_throughput().text
         ended = f" ({self.found.ended})" if self.found.ended else ""
         if self.found.kept is None:
-            return (Verdict(bound, 0.0, False, f"no rate keeps {asked}{ended}"),)
+            return (Verdict(bound, 0.0, False, f"no rate was found that keeps {asked}{ended}"),)
         words = f"{found:.4g} images/s keep {asked}"
         if limit is None or found >= limit:
             return (Verdict(bound, found, True, words),)
