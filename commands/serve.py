@@ -175,7 +175,11 @@ class Share(Finite):
     show_default="STRIDE_ADMIN_TOKEN",
     help="File with the admin token, 16 characters or more.",
 )
-@click.option("--access-log", is_flag=True, help="Log every request, not only 5xx.")
+@click.option(
+    "--access-log",
+    is_flag=True,
+    help="Log every request, not only 5xx; 503s are counted, not logged.",
+)
 @click.option(
     "--log-format",
     type=click.Choice(("text", "json")),

@@ -175,7 +175,8 @@ class Entrance:
                 )
             if self._tracing is not None:
                 self._tracing.finish(scope, exchange, status, seconds)
-        level = logging.WARNING if status >= 500 else logging.DEBUG
+        # A 503 refuses, which is no fault: under overload, lines would be most of the work.
+        level = logging.WARNING if status >= 500 and status != 503 else logging.DEBUG
         if not log.isEnabledFor(level):
             return
         template, ids = _ids(exchange)

@@ -46,7 +46,9 @@ def wait_for(condition: Callable[[], bool]) -> None:
         threading.Event().wait(0.002)
 
 
-def test_full_queue_is_refused_with_retry_after(make_service: MakeService) -> None:
+def test_full_queue_is_refused_with_retry_after(
+    make_service: MakeService, caplog: pytest.LogCaptureFixture
+) -> None:
     engine = FakeEngine(held=True)
     service = make_service(engine, capacity=2)
     with ThreadPoolExecutor(3) as pool:
@@ -62,6 +64,7 @@ def test_full_queue_is_refused_with_retry_after(make_service: MakeService) -> No
     assert refused.status == 503
     assert int(refused.headers["retry-after"]) >= 1
     assert "the queue is full: 2 of 2 images wait" in refused.error
+    assert "status=503" not in caplog.text  # a line for each would flood the log
 
 
 def test_too_many_requests_are_refused_at_the_door(make_service: MakeService) -> None:
