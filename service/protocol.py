@@ -197,6 +197,10 @@ class BoundedProtocol(HttpToolsProtocol):
         else:  # CONNECT, which has its answer
             self._hang_up_after_answer()
 
+    def _should_upgrade(self) -> bool:
+        """Never, though a library for WebSockets be installed."""
+        return False
+
     def _to_be_read_again(self) -> bool:
         return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
 
