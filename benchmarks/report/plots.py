@@ -8,11 +8,11 @@ import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import cycle
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -46,9 +46,13 @@ STYLE: Any = {
 }
 
 
-def house_style() -> AbstractContextManager[None]:
-    """What is drawn inside looks like everything else."""
-    return rc_context(STYLE)
+@contextmanager
+def house_style() -> Iterator[None]:
+    """What is drawn inside looks like everything else, whatever a library has set before."""
+    with rc_context():
+        rcdefaults()
+        rcParams.update(STYLE)
+        yield
 
 
 @contextmanager
