@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_commands_install_a_service_that_writes_nothing(place: Path) -> None:
     blocked = place / "blocked" / "torch"
     blocked.mkdir(parents=True)
     (blocked / "__init__.py").write_text("raise ImportError('torch is blocked')")
-    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    packages = sysconfig.get_path("purelib")
 
     image = build(place, PIP_NO_DEPS="1")
 

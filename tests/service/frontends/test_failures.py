@@ -161,11 +161,11 @@ def test_processes_that_are_killed_under_load_are_replaced_and_others_answer(
     assert restarts(service, "engine") == 1
     load.end()
 
-    assert {what for _, what in first} == {"200", "closed"}
-    hit = {front for front, what in first if what == "closed"}
-    assert len(hit) == 1
-    assert 0 < load.count("closed") <= CLIENTS
-    assert {what for _, what in load.seen} == {"200", "closed", "503"}
+    # None is closed where all its clients were between two requests: they connect anew.
+    assert {"200"} <= {what for _, what in first} <= {"200", "closed"}
+    assert len({front for front, what in first if what == "closed"}) <= 1
+    assert load.count("closed") <= CLIENTS
+    assert {"200", "503"} <= {what for _, what in load.seen} <= {"200", "closed", "503"}
     for earlier, later in pairwise(seen):
         assert [key for key in earlier if later.get(key, -1.0) < earlier[key]] == []
     ok = ("stride_requests_total", frozenset({("model", ID), ("outcome", "ok")}))
