@@ -74,6 +74,7 @@ def svg(figure: Canvas, name: str, description: str) -> str:
     markup = written.getvalue()
     markup = markup[markup.index("<svg") :]
     markup = re.sub(r"<metadata>.*?</metadata>", "", markup, flags=re.DOTALL)
+    markup = _numbered(markup)
     name = anchor(name)
     markup = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', markup)
     markup = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", markup)
@@ -82,6 +83,14 @@ def svg(figure: Canvas, name: str, description: str) -> str:
     markup = markup.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
     head = f'<svg role="img" aria-label="{plain_attribute(description)}"'
     return markup.replace("<svg", head, 1).strip()
+
+
+def _numbered(markup: str) -> str:
+    """Ids that are digests of figures' last bits, which processes round differently, by order."""
+    digests = dict.fromkeys(re.findall(r'\bid="([a-z][0-9a-f]{10})"', markup))
+    for number, digest in enumerate(digests):
+        markup = markup.replace(digest, f"{digest[0]}{number}")
+    return markup
 
 
 def anchor(name: str) -> str:
