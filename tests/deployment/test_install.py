@@ -27,8 +27,14 @@ set -e
 mount --rbind / "$0"
 mount -o remount,bind,ro "$0"
 mount -t tmpfs -o noexec,nosuid,nodev,size=64m tmp "$0/tmp"
+case "$1" in
+    /tmp/*) mkdir -p "$0$1"; mount --bind "$1" "$0$1"; mount -o remount,bind,ro "$0$1" ;;
+esac
+shift
 exec chroot "$0" "$@"
 """
+"""Arguments: the new root, a folder that stays there even below /tmp, the command."""
+PACKAGES = sysconfig.get_path("purelib")
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ def serve(image: Image, place: Path, **environment: str) -> None:
     stride = str(image.prefix / "bin" / "stride")
     program: tuple[str, ...] = (stride,)
     if _can_mount(place / "root"):
-        program = ("unshare", "--mount", "sh", "-c", READ_ONLY, str(place / "root"), stride)
+        program = _on_read_only(place / "root", stride)
     before = _files(place)
     service = ServiceProcess(
         artifacts, "--drain-delay", "0", program=program,
@@ -125,8 +131,13 @@ def serve(image: Image, place: Path, **environment: str) -> None:
 
 def _can_mount(root: Path) -> bool:
     """Whether we may have mounts of our own: root outside of a container, and in some."""
-    command = ["unshare", "--mount", "sh", "-c", READ_ONLY, str(root), "true"]
+    command = _on_read_only(root, "true")
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _on_read_only(root: Path, program: str) -> tuple[str, ...]:
+    """The beginning of a command that can write nothing but /tmp."""
+    return ("unshare", "--mount", "sh", "-c", READ_ONLY, str(root), PACKAGES, program)
 
 
 def _files(place: Path) -> dict[str, float]:
@@ -148,11 +159,10 @@ def test_commands_install_a_service_that_writes_nothing(place: Path) -> None:
     blocked = place / "blocked" / "torch"
     blocked.mkdir(parents=True)
     (blocked / "__init__.py").write_text("raise ImportError('torch is blocked')")
-    packages = sysconfig.get_path("purelib")
 
     image = build(place, PIP_NO_DEPS="1")
 
-    path = f"{blocked.parent}:{packages}"
+    path = f"{blocked.parent}:{PACKAGES}"
     assert _where(image, "service", PYTHONPATH=path).startswith(str(image.prefix))
     serve(image, place, PYTHONPATH=path)
 
