@@ -75,28 +75,29 @@ def quantise_within(
     if plain.parity.holds:
         return plain
     ranked = rank_layers(model, plain.model, pictures)
-    for order in (ranked, _from_the_front(model, ranked)):
-        if found := _fewest(search, order, _most(order, budget)):
-            break
-    else:
+    found = _fewest(search, ranked, budget)
+    if found is None:
+        found = _fewest(search, _from_the_front(model, ranked), budget)
+    if found is None:
         raise _over_budget(ranked, plain.parity, budget)
     return replace(found, rounds=search.rounds)
 
 
-def _fewest(search: "_Search", ranked: tuple[Layer, ...], most: int) -> Quantised | None:
-    """The attempt that holds with the fewest layers of `ranked` in float; None if `most` are too
-    few."""
+def _fewest(search: "_Search", order: tuple[Layer, ...], budget: float) -> Quantised | None:
+    """The attempt that holds with the fewest layers from the front of `order` in float; None if
+    as many as fit `budget` are too few."""
+    most = _most(order, budget)
     few, many = 0, min(1, most)
     best = None
     while best is None and many > few:
-        attempt = search.attempt(ranked[:many])
+        attempt = search.attempt(order[:many])
         if attempt.parity.holds:
             best = attempt
         else:
             few, many = many, min(2 * many, most)
     while many - few > 1:
         middle = (few + many) // 2
-        attempt = search.attempt(ranked[:middle])
+        attempt = search.attempt(order[:middle])
         if attempt.parity.holds:
             best, many = attempt, middle
         else:
@@ -110,9 +111,9 @@ def _from_the_front(model: ModelProto, ranked: tuple[Layer, ...]) -> tuple[Layer
     return tuple(known[node.output[0]] for node in layers(read_graph(pool_once(model))))
 
 
-def _most(ranked: tuple[Layer, ...], budget: float) -> int:
-    """How many of the worst layers fit the budget."""
-    total = np.cumsum([layer.macs for layer in ranked])
+def _most(order: tuple[Layer, ...], budget: float) -> int:
+    """How many layers from the front of `order` fit the budget."""
+    total = np.cumsum([layer.macs for layer in order])
     return int(np.searchsorted(total, budget, side="right"))
 
 
