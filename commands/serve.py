@@ -8,6 +8,7 @@ import click
 
 from commands import options
 from commands.config_file import read_config
+from service.logs import FORMATS
 from service.model_option import parse_model
 from service.settings import Limits, Settings
 from service.trace_option import parse_endpoint, trace_settings
@@ -182,7 +183,7 @@ class Share(Finite):
 )
 @click.option(
     "--log-format",
-    type=click.Choice(("text", "json")),
+    type=click.Choice(FORMATS),
     default="text",
     show_default=True,
     help="Lines with key=value pairs, or one JSON object on each.",

@@ -4,7 +4,6 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from measuring.errors import MissingError
@@ -148,11 +147,10 @@ def _gpu(nvml: Any, handle: Any) -> Gpu:
 
 
 def _state(nvml: Any, handle: Any) -> GpuState:
-    clock = _told(nvml, lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM))
     power = _told(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
     used = _told(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle).used)
     return GpuState(
-        clock=None if clock is None else clock * _HERTZ_PER_MEGAHERTZ,
+        clock=_clock(nvml, handle, nvml.NVML_CLOCK_SM),
         throttle_reasons=_throttle_reasons(nvml, handle),
         power=None if power is None else power / _MILLIWATTS_PER_WATT,
         memory_used=None if used is None else int(used),
@@ -183,9 +181,15 @@ def _reading(nvml: Any, handle: Any) -> GpuReading:
 def _clocks(nvml: Any, handle: Any) -> Iterator[tuple[str, float]]:
     domains = {"sm": nvml.NVML_CLOCK_SM, "memory": nvml.NVML_CLOCK_MEM}
     for name, domain in domains.items():
-        clock = _told(nvml, partial(nvml.nvmlDeviceGetClockInfo, handle, domain))
+        clock = _clock(nvml, handle, domain)
         if clock is not None:
-            yield name, clock * _HERTZ_PER_MEGAHERTZ
+            yield name, clock
+
+
+def _clock(nvml: Any, handle: Any, domain: int) -> float | None:
+    """Hertz."""
+    megahertz = _told(nvml, lambda: nvml.nvmlDeviceGetClockInfo(handle, domain))
+    return None if megahertz is None else float(megahertz * _HERTZ_PER_MEGAHERTZ)
 
 
 def _throttle_reasons(nvml: Any, handle: Any) -> int | None:

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from measuring.gpu import GpuReading
 
+PREFIX = "stride_gpu_"
 Told = Callable[[GpuReading], float | None]
 
 THROTTLE_REASONS = {
@@ -34,23 +35,29 @@ _TRITONS: tuple[tuple[str, str, str, Told], ...] = (
 
 
 class GpuCollector(Collector):
-    """What Triton has no names for, of the `readings` it was given last; nothing for what no GPU
-    tells."""
+    """What Triton has no names for (all begin with PREFIX), of the `readings` it was given last;
+    nothing for what no GPU tells."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.readings: Sequence[GpuReading] = ()
         registry.register(self)
 
+    def describe(self) -> Sequence[GaugeMetricFamily]:
+        """For the registry, which asks for a name only who has told it."""
+        return (
+            GaugeMetricFamily(
+                "stride_gpu_temperature_celsius", "Of the GPU itself.", labels=("gpu",)
+            ),
+            GaugeMetricFamily("stride_gpu_clock_hertz", "Clock now.", labels=("gpu", "domain")),
+            GaugeMetricFamily(
+                "stride_gpu_throttled",
+                "1 while clocks are held back for this reason.",
+                labels=("gpu", "reason"),
+            ),
+        )
+
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        temperature = GaugeMetricFamily(
-            "stride_gpu_temperature_celsius", "Of the GPU itself.", labels=("gpu",)
-        )
-        clock = GaugeMetricFamily("stride_gpu_clock_hertz", "Clock now.", labels=("gpu", "domain"))
-        throttled = GaugeMetricFamily(
-            "stride_gpu_throttled",
-            "1 while clocks are held back for this reason.",
-            labels=("gpu", "reason"),
-        )
+        temperature, clock, throttled = families = self.describe()
         for gpu in self.readings:
             if gpu.temperature is not None:
                 temperature.add_metric((gpu.uuid,), gpu.temperature)
@@ -59,7 +66,7 @@ class GpuCollector(Collector):
             if (bits := gpu.throttle_reasons) is not None:
                 for reason, bit in THROTTLE_REASONS.items():
                     throttled.add_metric((gpu.uuid, reason), float(bool(bits & bit)))
-        return [family for family in (temperature, clock, throttled) if family.samples]
+        return [family for family in families if family.samples]
 
 
 def render_gpus(readings: Sequence[GpuReading]) -> str:

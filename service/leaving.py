@@ -1,5 +1,6 @@
 """The end of a process in which something hangs."""
 
+import asyncio
 import logging
 import os
 from typing import NoReturn
@@ -10,6 +11,17 @@ LAST = 1.0
 """Seconds that engines have at least to end their calls, once everybody has gone."""
 HUNG = 1
 """The exit code where something hung at the end."""
+
+
+async def wait_for_opening(opening: "asyncio.Task[None]", seconds: float) -> None:
+    """Returns when the models are open; where that takes longer, the process ends. Raises what
+    opening them raises."""
+    try:
+        async with asyncio.timeout(seconds):
+            await opening
+    except TimeoutError:
+        log.error("a model was still being opened")
+        leave()
 
 
 def leave() -> NoReturn:

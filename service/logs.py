@@ -13,10 +13,10 @@ import threading
 import time
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Format = Literal["text", "json"]
-FORMATS: tuple[Format, ...] = ("text", "json")
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 _CONVERSION = re.compile(r"(?:(\w+)=)?%(?:%|[-#0 +]*\d*(?:\.\d+)?[a-zA-Z])")
 _FIELDS = {"id": "request_id"}

@@ -44,122 +44,88 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._declare_requests(registry)
+        self._declare_engines(registry)
+        self._declare_decoding(registry)
+        self._declare_process(registry)
+
+    def _declare_requests(self, registry: CollectorRegistry) -> None:
         self._request = Histogram(
             "stride_request_seconds",
             "Time of an inference request in the service, by model, protocol and outcome.",
-            ("model", "protocol", "outcome"),
-            bounds=SECONDS,
-            registry=registry,
-        )
+            ("model", "protocol", "outcome"), bounds=SECONDS, registry=registry,
+        )  # fmt: skip
         self._stage = Histogram(
-            "stride_stage_seconds",
-            "Time of one stage of a request.",
-            ("model", "stage"),
-            bounds=SECONDS,
-            registry=registry,
-        )
+            "stride_stage_seconds", "Time of one stage of a request.",
+            ("model", "stage"), bounds=SECONDS, registry=registry,
+        )  # fmt: skip
+        requests = Counter(
+            "stride_requests", "Inference requests, by model and how they ended.",
+            ("model", "outcome"), registry=registry,
+        )  # fmt: skip
+        self._requests = cache(requests.labels)  # looking a series up costs more than counting
+
+    def _declare_engines(self, registry: CollectorRegistry) -> None:
+        gauge, watched = partial(Gauge, registry=registry), partial(Watched, registry=registry)
         self._batch = Histogram(
-            "stride_batch_size",
-            "Images per engine call.",
-            ("model",),
-            bounds=BATCH_SIZES,
-            registry=registry,
+            "stride_batch_size", "Images per engine call.",
+            ("model",), bounds=BATCH_SIZES, registry=registry,
+        )  # fmt: skip
+        images = Counter(
+            "stride_images", "Images that went through an engine.", ("model",), registry=registry
         )
-        self._depth = Gauge(
-            "stride_queue_depth",
-            "Images waiting for an instance.",
-            ("model",),
-            registry=registry,
+        self._images = cache(images.labels)
+        self._depth = gauge("stride_queue_depth", "Images waiting for an instance.", ("model",))
+        self._capacity = gauge(
+            "stride_queue_capacity", "Images that may wait for an instance.", ("model",)
         )
-        self._capacity = Gauge(
-            "stride_queue_capacity",
-            "Images that may wait for an instance.",
-            ("model",),
-            registry=registry,
-        )
-        self._requests = Counter(
-            "stride_requests",
-            "Inference requests, by model and how they ended.",
-            ("model", "outcome"),
-            registry=registry,
-        )
-        self._images = Counter(
-            "stride_images",
-            "Images that went through an engine.",
-            ("model",),
-            registry=registry,
-        )
-        # Looking a series up costs more than counting on it.
-        self._requests_of = cache(self._requests.labels)
-        self._images_of = cache(self._images.labels)
-        self._engine = Gauge(
-            "stride_engine_info",
-            "What runs a model; always 1.",
+        self._engine = gauge(
+            "stride_engine_info", "What runs a model; always 1.",
             ("model", "runtime", "precision", "device"),
-            registry=registry,
-        )
-
-        self._declare_busy(registry)
-        self._declare_process(registry)
-
-    def _declare_busy(self, registry: CollectorRegistry) -> None:
-        counter, gauge = CounterMetricFamily, GaugeMetricFamily
-        self._busy = Watched(
-            counter,
-            "stride_instance_busy_seconds",
-            "Time that an instance has spent on batches.",
-            ("model", "instance"),
-            registry=registry,
-        )
-        self._ready = Watched(
-            gauge,
-            "stride_engine_ready",
+        )  # fmt: skip
+        self._busy = watched(
+            CounterMetricFamily, "stride_instance_busy_seconds",
+            "Time that an instance has spent on batches.", ("model", "instance"),
+        )  # fmt: skip
+        self._ready = watched(
+            GaugeMetricFamily, "stride_engine_ready",
             "1 while an instance of the model answers, 0 while all of them fail or hang.",
             ("model",),
-            registry=registry,
+        )  # fmt: skip
+        self._start = watched(
+            GaugeMetricFamily, "stride_engine_start_seconds",
+            "Time from opening a model's engines until they were proved and warm.", ("model",),
+        )  # fmt: skip
+
+    def _declare_decoding(self, registry: CollectorRegistry) -> None:
+        watched = partial(Watched, registry=registry)
+        self._decode_threads = watched(
+            GaugeMetricFamily, "stride_decode_threads", "Threads that decode and resize."
         )
-        self._start = Watched(
-            gauge,
-            "stride_engine_start_seconds",
-            "Time from opening a model's engines until they were proved and warm.",
-            ("model",),
-            registry=registry,
-        )
-        self._decode_threads = Watched(
-            gauge, "stride_decode_threads", "Threads that decode and resize.", registry=registry
-        )
-        self._decode_busy = Watched(
-            counter,
-            "stride_decode_busy_seconds",
+        self._decode_busy = watched(
+            CounterMetricFamily, "stride_decode_busy_seconds",
             "Time that these threads have spent on pictures, all together.",
-            registry=registry,
-        )
-        self._decode_waiting = Watched(
-            gauge, "stride_decode_waiting", "Pictures waiting for such a thread.", registry=registry
+        )  # fmt: skip
+        self._decode_waiting = watched(
+            GaugeMetricFamily, "stride_decode_waiting", "Pictures waiting for such a thread."
         )
 
     def _declare_process(self, registry: CollectorRegistry) -> None:
-        self._connections = Watched(
-            GaugeMetricFamily,
-            "stride_open_connections",
+        watched = partial(Watched, registry=registry)
+        self._connections = watched(
+            GaugeMetricFamily, "stride_open_connections",
             "Connections that are open, idle ones too.",
-            registry=registry,
-        )
+        )  # fmt: skip
         self._lag = Histogram(
             "stride_event_loop_lag_seconds",
             "Time that something handed to the event loop waits for its turn.",
-            (),
-            bounds=SECONDS,
-            registry=registry,
-        )
+            (), bounds=SECONDS, registry=registry,
+        )  # fmt: skip
         self._lag.declare()
-        self._traces = Watched(
-            CounterMetricFamily,
-            "stride_traces",
-            "Traced requests, by what became of their traces.",
-            ("outcome",),
-            registry=registry,
-        )
+        self._traces = watched(
+            CounterMetricFamily, "stride_traces",
+            "Traced requests, by what became of their traces.", ("outcome",),
+        )  # fmt: skip
         ProcessCollector(registry=registry)
         self._gpus = GpuCollector(registry)
 
@@ -182,13 +148,13 @@ class Metrics:
         self._depth.labels(info.id).set_function(depth)
         self._capacity.labels(info.id).set(info.queue_capacity)
         self._batch.declare(info.id)
-        self._images.labels(info.id)
+        self._images(info.id)
         for stage in STAGES:
             self._stage.declare(info.id, stage)
         for protocol in PROTOCOLS:
             self._request.declare(info.id, protocol, "ok")
         for outcome in OUTCOMES:
-            self._requests.labels(info.id, outcome)
+            self._requests(info.id, outcome)
 
     def withdraw(self, info: ModelInfo) -> None:
         """Nothing runs the model any more; what was counted of it stays."""
@@ -230,14 +196,14 @@ class Metrics:
 
     def batch(self, model: str, images: int) -> None:
         self._batch.observe(images, model)
-        self._images_of(model).inc(images)
+        self._images(model).inc(images)
 
     def stage(self, model: str, stage: str, seconds: float) -> None:
         self._stage.observe(seconds, model, stage)
 
     def request(self, model: str, protocol: str, outcome: str, seconds: float) -> None:
         self._request.observe(seconds, model, protocol, outcome)
-        self._requests_of(model, outcome).inc()
+        self._requests(model, outcome).inc()
 
 
 def _seconds_of(busy: BusyTime) -> float:

@@ -26,7 +26,7 @@ from service.core import LocalCore
 from service.key_file import read_again, read_keys
 from service.keyring import Keyring
 from service.keys import Token
-from service.leaving import LAST, leave
+from service.leaving import LAST, leave, wait_for_opening
 from service.listening import BACKLOG, allow_connections, announce, bind
 from service.loading import Chosen
 from service.loop_lag import LoopLag
@@ -118,22 +118,13 @@ async def _serve(
         watching.cancel()
     front.decoder.close()
     core.announce_drain()
-    await _end_loading(loading, server.left)
+    await wait_for_opening(loading, server.left)
     drained = await core.drain(server.left)
     if flushing is not None:
         await flushing
     if not drained:
         leave()
     log.info("stopped requests=%d", sum(s.success for s in core.statistics().values()))
-
-
-async def _end_loading(loading: "asyncio.Task[None]", seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await loading
-    except TimeoutError:
-        log.error("a model was still being opened")
-        leave()
 
 
 async def _load(

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from measuring.gpu import GpuReading, gpu_readings
 from service.answers import ErrorAnswer
 from service.front import Front
+from service.gpu_metrics import PREFIX as GPU
 from service.gpu_metrics import render_gpus
 from service.metrics import Metrics
 from service.seam import Core, ModelInfo
@@ -73,13 +74,14 @@ def routes(front: Front, metrics: Metrics) -> APIRouter:
 
 async def _exposition(core: Core, metrics: Metrics, accept: str, names: Sequence[str]) -> Response:
     encode, content_type = choose_encoder(accept)
+    readings: Sequence[GpuReading] = ()
+    if not names or any(name.startswith(GPU) for name in names):
+        if any(model.device != "cpu" for model in core.models()):
+            readings = await asyncio.to_thread(gpu_readings)
+        metrics.gpus(readings)
     if names:
         body = encode(metrics.registry.restricted_registry(names))
         return Response(body, headers={"Content-Type": content_type})
-    readings: Sequence[GpuReading] = ()
-    if any(model.device != "cpu" for model in core.models()):
-        readings = await asyncio.to_thread(gpu_readings)
-    metrics.gpus(readings)
     more = render(core.statistics(), core.pending()) + render_gpus(readings)
     body = encode(metrics.registry)
     if "openmetrics" in content_type:  # which is what a Prometheus asks for

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from service.frontends.child import Child
 from service.frontends.families import Document as Families
-from service.frontends.families import document, growing, merged, written
+from service.frontends.families import document, growing, merged
 from service.frontends.line import Document
 from service.frontends.process import ENGINE, FRONTEND
 
@@ -66,7 +66,7 @@ class Census(Collector):
             waiting.set()
 
     def ended(self, child: Child) -> None:
-        self._left = written(merged([self._left, growing(child.counted)]))
+        self._left = document(merged([self._left, growing(child.counted)]))
         child.counted = []
         if child.role == ENGINE:
             self._pending = {}
@@ -96,9 +96,9 @@ class Census(Collector):
     def whole(self, children: Sequence[Child]) -> Document:
         """All of it added up."""
         self._children = children
-        told = [self._left, *(child.counted for child in children), document(self._own)]
+        told = [self._left, *(child.counted for child in children), document(self._own.collect())]
         return {
-            "families": written(merged(told)),
+            "families": document(merged(told)),
             "statistics": self._statistics,
             "pending": self._pending,
         }

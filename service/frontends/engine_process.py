@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from inference.runtimes import RUNTIMES
 from service.core import LocalCore
 from service.frontends.families import document
-from service.frontends.line import Document, take
-from service.frontends.link import FrontendLink, all_know
+from service.frontends.line import Document, take_all
+from service.frontends.link import UNEXPECTED, FrontendLink, all_know
 from service.frontends.process import Upstream
 from service.frontends.shared_memory import attach
 from service.frontends.snapshot import (
@@ -26,7 +26,7 @@ from service.frontends.snapshot import (
     write_state,
     write_statistics,
 )
-from service.leaving import leave
+from service.leaving import leave, wait_for_opening
 from service.lineup import UNLOADED
 from service.loading import Chosen
 from service.loop_lag import LoopLag
@@ -94,12 +94,16 @@ class Hub:
             self._upstream.say(statistics=counts["statistics"])  # never lost once somebody saw them
             return counts
         refusal: Refusal | None = None
-        if what == "load":
-            refusal = await self._core.load(str(argument))
-        elif what == "unload":
-            refusal = await self._core.unload(str(argument))
-        elif what == "reload":
-            await self._core.reload()
+        try:
+            if what == "load":
+                refusal = await self._core.load(str(argument))
+            elif what == "unload":
+                refusal = await self._core.unload(str(argument))
+            elif what == "reload":
+                await self._core.reload()
+        except Exception:
+            log.exception("unexpected error in what=%s", what)
+            refusal = UNEXPECTED
         await self.spread()
         return {"refusal": refusal and [refusal.kind, refusal.message, refusal.retry_after]}
 
@@ -142,7 +146,7 @@ class EngineProcess:
             case "ask":
                 self._upstream.say(
                     told=said["number"],
-                    families=document(self._metrics.registry),
+                    families=document(self._metrics.registry.collect()),
                     statistics=write_statistics(self.core.statistics()),
                     pending=self.core.pending(),
                 )
@@ -190,7 +194,7 @@ async def run(upstream: Upstream, hands: socket.socket, start: Document) -> None
     process = EngineProcess(settings, metrics, upstream)
     process.core.statistics().update(read_statistics(start["statistics"]))
     upstream.listen(process.hear)
-    _take_front_ends(hands, process.hub)
+    take_all(hands, partial(_take_front_end, process.hub))
     loop = asyncio.get_running_loop()
     lag = LoopLag(metrics.loop_lag)
     regular = [loop.create_task(process.hub.keep_looking())]
@@ -210,23 +214,9 @@ async def run(upstream: Upstream, hands: socket.socket, start: Document) -> None
     log.info("stopped requests=%d", sum(s.success for s in process.core.statistics().values()))
 
 
-def _take_front_ends(hands: socket.socket, hub: Hub) -> None:
-    """From now on whichever the supervisor hands over is connected."""
-    loop = asyncio.get_running_loop()
-    connecting: set[asyncio.Task[None]] = set()
-
-    def on_hand() -> None:
-        taken = take(hands)
-        if taken is None:
-            loop.remove_reader(hands.fileno())
-            return
-        index, (link, memory) = taken
-        task = loop.create_task(hub.connect(index, socket.socket(fileno=link), memory))
-        connecting.add(task)
-        task.add_done_callback(connecting.discard)
-
-    hands.setblocking(False)
-    loop.add_reader(hands.fileno(), on_hand)
+async def _take_front_end(hub: Hub, index: int, files: tuple[int, ...]) -> None:
+    link, memory = files
+    await hub.connect(index, socket.socket(fileno=link), memory)
 
 
 async def _served(
@@ -247,11 +237,6 @@ async def _served(
 
 async def _end(process: EngineProcess, loading: "asyncio.Task[None]", within: float) -> None:
     process.core.announce_drain()
-    try:
-        async with asyncio.timeout(within):
-            await loading
-    except TimeoutError:
-        log.error("a model was still being opened")
-        leave()
+    await wait_for_opening(loading, within)
     if not await process.core.drain(within):
         leave()

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
+
+from service.gpu_metrics import PREFIX as GPU
 
 Document = list[list[Any]]
 Key = tuple[str, tuple[tuple[str, str], ...]]
@@ -19,16 +20,15 @@ _LEAST = {"process_start_time_seconds", "process_max_fds"}
 """Gauges of which the service's is the smallest of its processes', not their sum."""
 _ONCE = "_info"
 """The end of the name of a gauge that is 1 whoever says it."""
-_EACH = ("stride_gpu_",)
-"""Beginnings of what every process would tell of the whole machine."""
 
 
-def document(collectors: Collector) -> Document:
-    """Everything that the collectors of a process count now."""
+def document(families: Iterable[Metric]) -> Document:
+    """What a registry collects, or `merged` gives, as plain data; without the GPUs, of which every
+    process would tell the same."""
     return [
         [family.name, family.documentation, family.type, family.unit,
          [_written(sample) for sample in family.samples]]
-        for family in collectors.collect() if not family.name.startswith(_EACH)
+        for family in families if not family.name.startswith(GPU)
     ]  # fmt: skip
 
 
@@ -52,16 +52,6 @@ def merged(documents: Iterable[Document]) -> list[Metric]:
     for name, family in families.items():
         family.samples = list(values[name].values())
     return list(families.values())
-
-
-def written(families: Iterable[Metric]) -> Document:
-    """The other way round."""
-
-    class _These(Collector):
-        def collect(self) -> Iterable[Metric]:
-            return families
-
-    return document(_These())
 
 
 def _add(series: dict[Key, Sample], family: str, sample: Sample) -> None:

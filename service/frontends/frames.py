@@ -7,6 +7,7 @@ is a FrameError, and whoever sent it is hung up on.
 
 import asyncio
 import struct
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, cast
@@ -143,9 +144,8 @@ def say(document: Any) -> bytes:
     return frame(Kind.SAY, orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS))
 
 
-class FrameProtocol(asyncio.Protocol):
-    """Cuts a stream into frames. Subclasses take them in `heard`, and `lost` is called once when
-    the other side has gone, or said what nobody understands."""
+class FrameProtocol(asyncio.Protocol, ABC):
+    """Cuts a stream into frames, and sends some. What is made of them is said by who has one."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -155,11 +155,13 @@ class FrameProtocol(asyncio.Protocol):
     def open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
+    @abstractmethod
     def heard(self, kind: Kind, body: bytes) -> None:
-        raise NotImplementedError
+        """One has come. Raises FrameError or ValueError for what nobody understands."""
 
+    @abstractmethod
     def lost(self, error: Exception | None) -> None:
-        raise NotImplementedError
+        """Called once: the other side has gone, or was hung up on."""
 
     def send(self, data: bytes) -> None:
         """To nobody once the other side has gone."""

@@ -23,7 +23,7 @@ from service.frontends.accepting import Doorman, Scoreboard
 from service.frontends.arena import Arena
 from service.frontends.engine_link import EngineLink
 from service.frontends.families import document
-from service.frontends.line import Document, take
+from service.frontends.line import Document, take, take_all
 from service.frontends.process import Upstream
 from service.frontends.remote_core import RemoteCore
 from service.frontends.shared_memory import attach
@@ -33,6 +33,7 @@ from service.key_file import read_again, read_keys
 from service.keyring import Keyring
 from service.listening import allow_connections
 from service.loop_lag import LoopLag
+from service.page.files import ADDRESSES
 from service.protocol import bounded
 from service.replies import error_reply
 from service.server import FLUSH, DrainingServer, configuration
@@ -42,7 +43,7 @@ from service.v1 import INFERENCE
 
 GATHERED = 3.0
 """Seconds for the supervisor to gather what all processes count."""
-_AS_IT_IS = {"/healthz", "/v2/health/live", "/docs", "/openapi.json", *INFERENCE}
+_AS_IT_IS = ADDRESSES | {"/healthz", "/v2/health/live", "/docs", "/openapi.json", *INFERENCE}
 """Addresses whose answers do not hang on what the engine process last counted; all of inference is
 such, too."""
 
@@ -129,7 +130,7 @@ class FrontProcess:
     def hear(self, said: Document) -> None:
         match said["do"]:
             case "ask":
-                told = document(self._metrics.own)
+                told = document(self._metrics.own.collect())
                 self._upstream.say(told=said["number"], families=told)
             case "gathered":
                 waiting = self._gathering.get(said["number"])
@@ -173,7 +174,7 @@ async def run(upstream: Upstream, hands: socket.socket, start: Document) -> None
     scoreboard = Scoreboard(attach(scores))
     core, metrics = RemoteCore(arena), WholeMetrics()
     process = FrontProcess(core, metrics, upstream)
-    _take_links(hands, core)
+    take_all(hands, partial(_take_link, core))
 
     front = create_front(
         core, settings.limits, settings.decode_threads, exact_decoding=settings.exact_decoding,
@@ -213,38 +214,18 @@ def room(arena: Arena, shape: tuple[int, ...]) -> Pixels:
 async def _tools(hands: socket.socket) -> tuple[socket.socket, int, int, int]:
     """What this process shares with the others: the listening socket, the memory for its pixels,
     the scoreboard, and the buckets of keys."""
-    taken = await asyncio.to_thread(_first, hands)
-    listener, memory, scores, rates = taken
+    taken = await asyncio.to_thread(take, hands)
+    if taken is None:
+        raise MissingError("the supervisor has gone")
+    _, (listener, memory, scores, rates) = taken
     return socket.socket(fileno=listener), memory, scores, rates
 
 
-def _first(hands: socket.socket) -> tuple[int, ...]:
-    hands.setblocking(True)
-    note, files, _, _ = socket.recv_fds(hands, 64, 4, socket.MSG_CMSG_CLOEXEC)
-    if not note:
-        raise MissingError("the supervisor has gone")
-    return tuple(files)
-
-
-def _take_links(hands: socket.socket, core: RemoteCore) -> None:
-    """From now on every link that is handed here is that to a new engine process."""
+async def _take_link(core: RemoteCore, _number: int, files: tuple[int, ...]) -> None:
+    """It is to a new engine process."""
+    (descriptor,) = files
+    link = socket.socket(fileno=descriptor)
+    link.setblocking(False)
     loop = asyncio.get_running_loop()
-    connecting: set[asyncio.Task[None]] = set()
-
-    async def connect(link: socket.socket) -> None:
-        link.setblocking(False)
-        _, protocol = await loop.create_unix_connection(lambda: EngineLink(core), sock=link)
-        core.connected(protocol)
-
-    def on_hand() -> None:
-        taken = take(hands)
-        if taken is None:
-            loop.remove_reader(hands.fileno())
-            return
-        _, (link,) = taken
-        task = loop.create_task(connect(socket.socket(fileno=link)))
-        connecting.add(task)
-        task.add_done_callback(connecting.discard)
-
-    hands.setblocking(False)
-    loop.add_reader(hands.fileno(), on_hand)
+    _, protocol = await loop.create_unix_connection(lambda: EngineLink(core), sock=link)
+    core.connected(protocol)

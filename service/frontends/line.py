@@ -7,7 +7,7 @@ import array
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import orjson
@@ -72,8 +72,27 @@ def hand(hands: socket.socket, note: int, files: Sequence[int]) -> None:
 
 
 def take(hands: socket.socket) -> tuple[int, tuple[int, ...]] | None:
-    """The next note and its files, which nothing that is started inherits; None at the end."""
-    note, files, _, _ = socket.recv_fds(
-        hands, _NOTE_BYTES, _MOST_FILES, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
-    )
+    """The next note and its files, which nothing that is started inherits; None at the end. Waits
+    where the socket does."""
+    note, files, _, _ = socket.recv_fds(hands, _NOTE_BYTES, _MOST_FILES, socket.MSG_CMSG_CLOEXEC)
     return (int(note), tuple(files)) if note else None
+
+
+def take_all(
+    hands: socket.socket, taken: Callable[[int, tuple[int, ...]], Coroutine[Any, Any, None]]
+) -> None:
+    """From now on `taken` is run, on the event loop, with every note and its files."""
+    loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
+
+    def on_hand() -> None:
+        lot = take(hands)
+        if lot is None:
+            loop.remove_reader(hands.fileno())
+            return
+        task = loop.create_task(taken(*lot))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    hands.setblocking(False)
+    loop.add_reader(hands.fileno(), on_hand)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import mmap
-import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -19,6 +18,8 @@ log = logging.getLogger("stride.frontends")
 
 UNREAD = 1 << 26
 """Bytes that a front end may leave unread before it is taken for dead."""
+
+UNEXPECTED = Refusal("failed", "an unexpected error in the core")
 
 Ask = Callable[[str, Any], Awaitable[Any]]
 """Anything but a submission: what, and with what; the answer is JSON."""
@@ -107,7 +108,7 @@ class FrontendLink(FrameProtocol):
             self.send(frames.numbered(Kind.GONE, number))
         elif error := task.exception():
             log.error("unexpected error in a submission", exc_info=error)
-            self.send(frames.refusal(number, Refusal("failed", "an unexpected error in the core")))
+            self.send(frames.refusal(number, UNEXPECTED))
 
     def _array(self, asked: Submission) -> Pixels:
         """The pixels where they lie. Nothing that a front end says leads outside of its memory."""
@@ -149,9 +150,8 @@ def _changed(model: str) -> Refusal:
 async def all_know(links: list[FrontendLink], number: int, within: float) -> None:
     """Returns once every front end has taken in the state of this number, or has gone, or after so
     many seconds."""
-    until = time.perf_counter() + within
     try:
-        async with asyncio.timeout(max(0.0, until - time.perf_counter())):
+        async with asyncio.timeout(within):
             for link in links:
                 while link.open and link.known < number:
                     link.heard_of_state.clear()

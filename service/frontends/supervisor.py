@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections import defaultdict
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -110,8 +111,7 @@ class Supervisor:
 
     async def _start_engine(self) -> None:
         engine = self._engine = Child(ENGINE)
-        settings = TypeAdapter(Settings).dump_python(self._settings, mode="json")
-        first = self._first(settings) | self._census.handed_on()
+        first = _first(self._settings) | self._census.handed_on()
         try:
             await engine.start(first, (), self._on_said, self._on_end)
         except OSError:
@@ -123,9 +123,8 @@ class Supervisor:
         size = memory_of(self._settings.limits, self._settings.frontends)
         memory = create(f"pixels-{index}", size)
         front = self._fronts[index] = Child(FRONTEND, index, memory)
-        settings = TypeAdapter(Settings).dump_python(share_of(self._settings), mode="json")
         tools = (self._listener.fileno(), memory, self._scores, self._rates)
-        first = self._first(settings) | {"index": index}
+        first = _first(share_of(self._settings)) | {"index": index}
         try:
             await front.start(first, tools, self._on_said, self._on_end)
         except OSError:
@@ -133,10 +132,6 @@ class Supervisor:
             os.close(memory)
             raise
         log.info("started process=%s pid=%d", front.name, front.pid)
-
-    def _first(self, settings: Any) -> Document:
-        access, form = configured()
-        return {"do": "start", "settings": settings, "access": access, "form": form}
 
     def _connect(self, front: Child) -> None:
         """A link of its own between this front end and the engine process, once both are up."""
@@ -271,7 +266,7 @@ class Supervisor:
         if not self._over.done():
             self._over.set_result(1 if self._engine_code else 0)
 
-    async def _wait_for(self, gone: Any, seconds: float) -> None:
+    async def _wait_for(self, gone: Callable[[], bool], seconds: float) -> None:
         """Whoever is still there then is killed."""
         try:
             async with asyncio.timeout(seconds):
@@ -290,7 +285,14 @@ class Supervisor:
         engine = () if self._engine is None else (self._engine,)
         return (*engine, *self._fronts.values())
 
-    def _do(self, work: Any) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _first(settings: Settings) -> Document:
+    """What a process is told first."""
+    access, form = configured()
+    told = TypeAdapter(Settings).dump_python(settings, mode="json")
+    return {"do": "start", "settings": told, "access": access, "form": form}

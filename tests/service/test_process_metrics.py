@@ -180,6 +180,8 @@ def test_gpu_metrics_tell_clocks_temperature_and_what_holds_them_back() -> None:
     assert 'stride_gpu_throttled{gpu="GPU-a",reason="software_thermal"} 1.0\n' in text
     assert 'stride_gpu_throttled{gpu="GPU-a",reason="hardware"} 0.0\n' in text
     assert "GPU-b" not in text
+    alone = generate_latest(registry.restricted_registry(["stride_gpu_clock_hertz"])).decode()
+    assert [line for line in text.splitlines() if "gpu_clock" in line] == alone.splitlines()
     strict = exposition.generate_latest(registry).decode()  # type: ignore[no-untyped-call]
     assert list(parser.text_string_to_metric_families(strict))  # type: ignore[no-untyped-call]
     metrics.gpus([])

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client import Histogram as ClientHistogram
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
-from service.frontends.families import document, growing, merged, written
+from service.frontends.families import document, growing, merged
 from service.frontends.whole_metrics import WholeMetrics
 from service.histogram import Histogram
 from tests.service.test_metrics_http import samples
@@ -25,9 +25,9 @@ def process(requests: int, seconds: Iterable[float], connections: int) -> Collec
 
 
 def text_of(*registries: CollectorRegistry) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    told = [orjson.loads(orjson.dumps(document(registry))) for registry in registries]
+    told = [orjson.loads(orjson.dumps(document(registry.collect()))) for registry in registries]
     whole = WholeMetrics()
-    whole.take(written(merged(told)))
+    whole.take(document(merged(told)))
     strict = openmetrics(whole.registry)  # type: ignore[no-untyped-call]
     assert strict.endswith(b"# EOF\n")
     return samples(generate_latest(whole.registry).decode())
@@ -56,24 +56,24 @@ def test_exemplar_of_the_latest_is_kept() -> None:
         own = ClientHistogram("seconds", "Time.", buckets=(0.1, 1.0), registry=registry)
         own.observe(seconds, {"trace_id": trace})
         registries.append(registry)
-    told = [orjson.loads(orjson.dumps(document(registry))) for registry in registries]
+    told = [orjson.loads(orjson.dumps(document(registry.collect()))) for registry in registries]
     whole = WholeMetrics()
 
-    whole.take(written(merged(told)))
+    whole.take(document(merged(told)))
 
     text = openmetrics(whole.registry).decode()  # type: ignore[no-untyped-call]
     assert 'seconds_bucket{le="0.1"} 2.0 # {trace_id="b"} 0.06 ' in text
 
 
 def test_of_a_process_that_has_ended_only_what_counts_is_kept() -> None:
-    kept = growing(document(process(2, (0.05,), 3)))
+    kept = growing(document(process(2, (0.05,), 3).collect()))
 
     assert [family[0] for family in kept] == ["requests", "seconds"]
 
 
 def test_registry_of_all_knows_its_names() -> None:
     whole = WholeMetrics()
-    whole.take(document(process(2, (), 3)))
+    whole.take(document(process(2, (), 3).collect()))
 
     restricted = whole.registry.restricted_registry(["requests_total"])
 

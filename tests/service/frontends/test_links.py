@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from service.frontends import engine_link, frames, remote_core
 from service.frontends.arena import Arena
 from service.frontends.engine_link import EngineLink
 from service.frontends.frames import Kind
+from service.frontends.frontend_process import Fresh
 from service.frontends.remote_core import RemoteCore
 from service.frontends.shared_memory import attach, create
 from service.frontends.snapshot import State, write_state
@@ -116,6 +118,7 @@ async def test_engine_process_that_hangs_as_a_whole_keeps_nobody_waiting(
     )
     assert "does not answer within" in str(front.unready())
     assert arena.free < arena.size  # it may still write there
+    monkeypatch.setattr(remote_core, "PATIENCE", 30.0)
     again = asyncio.create_task(front.refresh())
     await asyncio.sleep(0)
     told: dict[str, object] = {"statistics": {}, "pending": {}, "index": []}
@@ -125,6 +128,50 @@ async def test_engine_process_that_hangs_as_a_whole_keeps_nobody_waiting(
     assert arena.free == arena.size
     theirs.close()
     link.hang_up()
+
+
+async def test_change_that_meets_the_unforeseen_is_refused_and_logged(
+    joined: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = joined(FakeEngine())
+    front = await service.join()
+
+    async def load(name: str) -> None:
+        raise RuntimeError(f"unforeseen with {name}")
+
+    monkeypatch.setattr(service.core, "load", load)
+    async with asyncio.timeout(30):
+        refusal = await front.load("other")
+
+    assert refusal == Refusal("failed", "an unexpected error in the core")
+    assert "unforeseen with other" in caplog.text
+
+
+async def test_page_and_probes_are_answered_without_asking_other_processes(
+    joined: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = joined(FakeEngine())
+    front = await service.join()
+    asked: list[str] = []
+    answered: list[str] = []
+
+    async def app(scope: Any, _: Any, __: Any) -> None:
+        answered.append(scope["path"])
+
+    async def refresh() -> None:
+        asked.append("counts")
+
+    async def gather() -> None:
+        asked.append("metrics")
+
+    monkeypatch.setattr(front, "refresh", refresh)
+    fresh = Fresh(app, front, gather)
+    alone = ["/", "/page/settings.json", "/healthz", "/v1/classify", "/v2/models/m/infer"]
+    for path in [*alone, "/readyz", "/metrics"]:
+        await fresh({"type": "http", "path": path}, None, None)  # type: ignore[arg-type]
+
+    assert answered == [*alone, "/readyz", "/metrics"]
+    assert asked == ["counts", "metrics"]
 
 
 def write_models() -> object:
