@@ -4,7 +4,6 @@ python -m benchmarks.crosscheck_page
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import median
 
 from benchmarks.crosscheck import FLOOR, NAME, NET
@@ -43,7 +42,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
         of_point = points.setdefault(_place(measured), {})
         of_point.setdefault(str(measured.settings["tool"]), []).append(measured)
     ordered = {place: points[place] for place in sorted(points, key=_order)}
-    parts = [machine_line(_counted(found), _LIBRARIES)]
+    parts = [machine_line(found, _LIBRARIES)]
     for place, tools in ordered.items():
         parts += [f"### {_title(place, tools)}", "\n".join(_table(tools))]
     parts += ["### Beyond 10 %", "\n".join(_beyond(ordered))]
@@ -77,12 +76,6 @@ def _title(place: Place, tools: dict[str, Rounds]) -> str:
     return title.replace("the null", "The null", 1)
 
 
-def _counted(found: Sequence[Measurement]) -> list[Measurement]:
-    """With the number of rounds where the sentence about the machine expects it."""
-    rounds = 1 + max(int(number(measured, "round")) for measured in found)
-    return [replace(found[0], settings={**found[0].settings, "pairs": rounds})]
-
-
 def _table(tools: dict[str, Rounds]) -> list[str]:
     lines = header(
         ("tool", "requests/s", "of the median", "p50 us", "of the median", "p99 us",
@@ -95,7 +88,7 @@ def _table(tools: dict[str, Rounds]) -> list[str]:
             tool,
             _spread(rounds, "throughput").told(1),
             f"{_ratio(tools, tool, 'throughput'):.3f}",
-            _micro(_spread(rounds, "p50")).told(0),
+            _spread(rounds, "p50").times(1e6).told(0),
             f"{_ratio(tools, tool, 'p50'):.3f}",
             f"{_spread(rounds, 'p99').median * 1e6:.0f}",
             f"{cpu * 1e6:.0f}",
@@ -111,10 +104,6 @@ def _known(tools: dict[str, Rounds]) -> list[str]:
 
 def _spread(rounds: Rounds, key: str) -> Spread:
     return spread([number(measured, key) for measured in rounds])
-
-
-def _micro(seconds: Spread) -> Spread:
-    return Spread(*(each * 1e6 for each in (seconds.median, seconds.low, seconds.high)))
 
 
 def _ratio(tools: dict[str, Rounds], tool: str, key: str) -> float:

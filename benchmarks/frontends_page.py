@@ -9,7 +9,7 @@ from operator import sub
 from benchmarks import frontends_recovery
 from benchmarks.pages import PUBLISHED, ROOT, header, machine_line, number, rewrite_part, row
 from benchmarks.serving_frontends import KINDS, NAME, ONE_PROCESS, WAYS
-from benchmarks.serving_summary import Rounds, Spread, cpu, paired, rate, spread, tail
+from benchmarks.serving_summary import Rounds, cpu, paired, rate, spread, tail
 from measuring.record import Measurement, read_measurements
 
 RECORDS = PUBLISHED / "frontends.jsonl"
@@ -23,20 +23,12 @@ def tables(measurements: Sequence[Measurement]) -> str:
     served = [measured for measured in measurements if measured.name == NAME]
     disturbed = sum(not measured.valid for measured in served)
     parts = [
-        f"{_machine(served)} Disturbed by other programs, and in the figures all the same: "
-        f"{disturbed} of {len(served)} visits.",
+        f"{machine_line(served, LIBRARIES)} Disturbed by other programs, and in the figures "
+        f"all the same: {disturbed} of {len(served)} visits.",
         "\n".join(_ways(served)),
         "\n".join(_recovery(measurements)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _machine(served: Sequence[Measurement]) -> str:
-    first = served[0]
-    rounds = 1 + max(int(number(measured, "round")) for measured in served)
-    settings = {**first.settings, "pairs": rounds}
-    counted = Measurement(first.name, settings, first.latencies, first.machine, first.started)
-    return machine_line([counted], LIBRARIES)
 
 
 def _ways(served: Sequence[Measurement]) -> list[str]:
@@ -55,7 +47,7 @@ def _ways(served: Sequence[Measurement]) -> list[str]:
             own = spread([cpu(measured) for measured in rounds])
             cells += [f"{p50 * 1e3:.2f}", f"{p99 * 1e3:.2f}", f"{own.median * 1e6:.0f}"]
             more = None if way == ONE_PROCESS else paired(rounds, base, sub, cpu)
-            lines.append(row([*cells, "" if more is None else _microseconds(more)]))
+            lines.append(row([*cells, "" if more is None else more.times(1e6).told(0)]))
     return lines
 
 
@@ -79,10 +71,6 @@ def _recovery(measurements: Sequence[Measurement]) -> list[str]:
 
 def _rounds(served: Sequence[Measurement], kind: str, way: str) -> Rounds:
     return [m for m in served if (m.settings["kind"], m.settings["way"]) == (kind, way)]
-
-
-def _microseconds(seconds: Spread) -> str:
-    return Spread(*(f * 1e6 for f in (seconds.median, seconds.low, seconds.high))).told(0)
 
 
 if __name__ == "__main__":

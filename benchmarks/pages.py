@@ -63,9 +63,15 @@ def machine_line(
     versions = [f"{it} {machine.libraries[it]}" for it in libraries if it in machine.libraries]
     features = [name for name in _FEATURES if name in machine.processor.features]
     threads = sorted({str(measured.settings["threads"]) for measured in measurements})
+    blocks = first.settings.get("pairs") or rounds(measurements)
     return (
         f"{machine.cores} cores of {machine.processor.model} ({', '.join(features)}"
         f"{', a shared virtual machine' if machine.processor.virtual else ''}), "
         f"{', '.join(versions)}, threads: {', '.join(threads)}; "
-        f"{first.settings['pairs']} interleaved blocks, {first.started[:10]}."
+        f"{blocks} interleaved blocks, {first.started[:10]}."
     )
+
+
+def rounds(measurements: Sequence[Measurement]) -> int:
+    """How many there were, where each record says which one it is of."""
+    return 1 + max(int(number(measured, "round")) for measured in measurements)

@@ -8,7 +8,7 @@ from operator import sub
 
 from benchmarks.pages import PUBLISHED, ROOT, header, rewrite_part, row
 from benchmarks.serving_floor import TRACING, WITH, WITHOUT
-from benchmarks.serving_summary import Spread, cpu, paired, rate, spread
+from benchmarks.serving_summary import cpu, paired, rate, spread
 from measuring.record import Measurement, read_measurements
 
 RECORDS = PUBLISHED / "recording.jsonl"
@@ -26,7 +26,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
         own = spread([cpu(measured) for measured in rounds])
         more = paired(rounds, ways[WITHOUT], sub, cpu) if way != WITHOUT else None
         cells = [way, spread([rate(m) for m in rounds]).told(0), f"{own.median * 1e6:.0f}"]
-        lines.append(row([*cells, _micros(more) if more else ""]))
+        lines.append(row([*cells, more.times(1e6).told(1) if more else ""]))
     processor = measurements[0].machine.processor.model
     counts = ", ".join(f"{len(rounds)}" for rounds in ways.values())
     told = (
@@ -34,10 +34,6 @@ def tables(measurements: Sequence[Measurement]) -> str:
         f"that nobody disturbed, of {len(measurements) // len(WAYS)} each, interleaved."
     )
     return "\n".join([*lines, "", told]) + "\n"
-
-
-def _micros(more: Spread) -> str:
-    return Spread(*(figure * 1e6 for figure in (more.median, more.low, more.high))).told(1)
 
 
 def main() -> None:

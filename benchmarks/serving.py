@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks import options
 from benchmarks.serving_processes import busy_seconds
 from benchmarks.serving_ways import INSTANCES, Bodies, Drive, Visit, bodies, limit, plain, served
 from measuring.cores import available_cores
@@ -71,20 +72,11 @@ FULL, QUICK = Plan(5, 3.0), Plan(2, 1.0)
 
 @click.command()
 @click.argument("networks", nargs=-1)
-@click.option("--quick", is_flag=True, help="Short rounds: to see that it works, not for figures.")
+@options.quick
 @click.option("--way", "ways", multiple=True, help="Only these ways; repeatable.")
 @click.option("--kind", "kinds", multiple=True, help="Only these kinds of body; repeatable.")
-@click.option(
-    "--repository",
-    type=click.Path(path_type=Path),
-    default=Path("artifacts/serving"),
-    show_default=True,
-    help="Folder of the artifacts.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("results/serving.jsonl"),
-    show_default=True, help="JSON lines that the measurements are added to.",
-)  # fmt: skip
+@options.repository
+@options.output("results/serving.jsonl")
 def main(
     networks: tuple[str, ...],
     quick: bool,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks import options
 from benchmarks.serving import KINDS, LIMIT, NETWORKS, SERVED, Cell, Plan, measure
 from benchmarks.serving_load import Post
 from benchmarks.serving_processes import Server
@@ -31,18 +32,9 @@ FULL, QUICK = Plan(7, 3.0), Plan(2, 1.0)
 
 @click.command()
 @click.argument("networks", nargs=-1)
-@click.option("--quick", is_flag=True, help="Short rounds: to see that it works, not for figures.")
-@click.option(
-    "--repository",
-    type=click.Path(path_type=Path),
-    default=Path("artifacts/serving"),
-    show_default=True,
-    help="Folder of the artifacts.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("results/serving.jsonl"),
-    show_default=True, help="JSON lines that the measurements are added to.",
-)  # fmt: skip
+@options.quick
+@options.repository
+@options.output("results/serving.jsonl")
 def main(networks: tuple[str, ...], quick: bool, repository: Path, output: Path) -> None:
     """Drive NETWORKS in the three ways."""
     for network in networks or NETWORKS:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks import options
 from benchmarks.serving import Cell, Plan, measure
 from benchmarks.serving_load import Post
 from benchmarks.serving_processes import Server
@@ -32,18 +33,9 @@ FULL, QUICK = Plan(9, 3.0), Plan(3, 1.0)
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Short rounds: to see that it works, not for figures.")
-@click.option(
-    "--artifact",
-    type=click.Path(path_type=Path, exists=True),
-    default=Path("artifacts/serving/shufflenet_v2_x0_5-onnx-fp32"),
-    show_default=True,
-    help="Only its sizes matter.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("results/serving.jsonl"),
-    show_default=True, help="JSON lines that the measurements are added to.",
-)  # fmt: skip
+@options.quick
+@options.artifact("Only its sizes matter.")
+@options.output("results/serving.jsonl")
 def main(quick: bool, artifact: Path, output: Path) -> None:
     """Drive the service without a network, with and without its metrics, and tracing."""
     os.sched_setaffinity(0, GENERATOR)  # what traces are sent to is here

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks import options
 from benchmarks.frontends_recovery import recovery
 from benchmarks.serving import Cell, Plan, measure
 from benchmarks.serving_load import Post
@@ -34,19 +35,10 @@ CLIENTS = (0, 8)
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Short rounds: to see that it works, not for figures.")
+@options.quick
 @click.option("--recovery", "only_recovery", is_flag=True, help="The second part alone.")
-@click.option(
-    "--artifact",
-    type=click.Path(path_type=Path, exists=True),
-    default=Path("artifacts/serving/shufflenet_v2_x0_5-onnx-fp32"),
-    show_default=True,
-    help="Of the first part only its sizes matter.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("results/frontends.jsonl"),
-    show_default=True, help="JSON lines that the measurements are added to.",
-)  # fmt: skip
+@options.artifact("Of the first part only its sizes matter.")
+@options.output("results/frontends.jsonl")
 def main(quick: bool, only_recovery: bool, artifact: Path, output: Path) -> None:
     """Drive the service in one process and in several, without a network; then kill processes."""
     if not only_recovery:

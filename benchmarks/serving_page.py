@@ -37,7 +37,7 @@ def tables(measurements: Sequence[Measurement]) -> str:
     records = Records(measurements)
     closed = [measured for measured in measurements if measured.name == NAME]
     parts = [
-        f"{machine_line(_counted(closed), LIBRARIES)} {_left_out(records)}",
+        f"{machine_line(closed, LIBRARIES)} {_left_out(records)}",
         "### Every way\n\n" + "\n".join(_ways(records)),
         "### What the service adds\n\n" + "\n".join(_added(records)),
         "### Beside plain FastAPI\n\n" + "\n".join(_ratios(records)),
@@ -67,14 +67,6 @@ def summary(measurements: Sequence[Measurement]) -> str:
 
 def _left_out(records: Records) -> str:
     return f"Left out, since other processes disturbed them: {records.left_out} visits."
-
-
-def _counted(closed: Sequence[Measurement]) -> list[Measurement]:
-    """With the number of rounds where the sentence about the machine expects it."""
-    first = closed[0]
-    rounds = 1 + max(int(number(measured, "round")) for measured in closed)
-    settings = {**first.settings, "pairs": rounds}
-    return [Measurement(first.name, settings, first.latencies, first.machine, first.started)]
 
 
 def _rounds(records: Records, network: str, kind: str, way: str, connections: int) -> Rounds:
@@ -125,7 +117,7 @@ def _added(records: Records) -> list[str]:
         network, kind, connections = contest
         ours = records.rounds(network, kind, SERVED, connections)
         p50, p99 = tail(ours)
-        cells = [Spread(*(f * 1e3 for f in (added.median, added.low, added.high))).told(3)]
+        cells = [added.times(1e3).told(3)]
         cells += [each.told(3) for each in (raw, _discounted(records, contest)) if each]
         lines.append(row([network, kind, str(connections), *cells, f"{p99 / p50:.2f}"]))
     return lines
@@ -201,8 +193,8 @@ def _bare(found: Rounds) -> list[str]:
                 added = paired(ways[way], ways[LIMIT], sub, cpu)
                 share = paired(ways[way], ways[LIMIT], truediv, discounted_rate)
                 if added and share:
-                    own = Spread(*(f * 1e3 for f in (added.median, added.low, added.high)))
-                    cells = [_spread(ways[way], rate).told(0), own.told(3), share.told(3)]
+                    own = added.times(1e3).told(3)
+                    cells = [_spread(ways[way], rate).told(0), own, share.told(3)]
                     lines.append(row([str(rounds[0].settings["network"]), kind, way, *cells]))
     return lines
 
@@ -217,8 +209,8 @@ def _floor(found: Rounds) -> list[str]:
         lines.append(row([*cells, f"{own.median * 1e6:.0f}"]))
     cost = paired(ways[serving_floor.WITH], ways[serving_floor.WITHOUT], sub, cpu)
     if cost is not None:
-        figures = Spread(*(f * 1e6 for f in (cost.median, cost.low, cost.high)))
-        lines += ["", f"Recording costs {figures.told(1)} us of processor time per request."]
+        figures = cost.times(1e6).told(1)
+        lines += ["", f"Recording costs {figures} us of processor time per request."]
     return lines
 
 

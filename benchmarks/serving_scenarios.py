@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from benchmarks import options
 from benchmarks.open_loop import Arrivals, send
 from benchmarks.queueing import poisson_arrivals, simulated
 from benchmarks.serving_load import Post, drive
@@ -53,18 +54,9 @@ Scenario = Callable[[Post, float, Plan, int], tuple[Arrivals, dict[str, Scalar]]
 @click.command()
 @click.argument("scenarios", nargs=-1, type=click.Choice(["poisson", "overload"]))
 @click.option("--network", "networks", multiple=True, default=NETWORKS, help="Repeatable.")
-@click.option("--quick", is_flag=True, help="Short rounds: to see that it works, not for figures.")
-@click.option(
-    "--repository",
-    type=click.Path(path_type=Path),
-    default=Path("artifacts/serving"),
-    show_default=True,
-    help="Folder of the artifacts.",
-)
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("results/serving.jsonl"),
-    show_default=True, help="JSON lines that the measurements are added to.",
-)  # fmt: skip
+@options.quick
+@options.repository
+@options.output("results/serving.jsonl")
 def main(
     scenarios: Sequence[str], networks: tuple[str, ...], quick: bool, repository: Path, output: Path
 ) -> None:

@@ -18,6 +18,10 @@ class Spread:
     low: float
     high: float
 
+    def times(self, factor: float) -> "Spread":
+        """In another unit."""
+        return Spread(self.median * factor, self.low * factor, self.high * factor)
+
     def told(self, digits: int) -> str:
         return f"{self.median:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
 
