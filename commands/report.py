@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from benchmarks.recommend_choices import Published
     from benchmarks.report.compose import Report
     from benchmarks.report.regressions import Regressions
+    from benchmarks.report.section import Card
 
 
 @click.command(short_help="Say which network to deploy on this machine, and why.")
@@ -52,7 +53,8 @@ if TYPE_CHECKING:
 def command(directory: Path, output: Path, **values: Any) -> int:
     """Read the records under results/ and write one page that needs no network: the decision
     first, then accuracy against speed, batch sizes, rooflines, a request's waterfall, claims,
-    regressions, the machine and how to do it again.
+    regressions, the machine and how to do it again. Where there are load tests alone, the page is
+    of these.
 
     Exit code 1 if nothing meets the --slo, --rate, --accuracy, --memory or --device asked for, or
     if the run given with --against was faster; 3 if there are no records.
@@ -75,7 +77,8 @@ def command(directory: Path, output: Path, **values: Any) -> int:
         print_json({**document(report), "files": [str(path) for path in written]})
     else:
         _print(report, written)
-    failed = report_options.asked_for(values) and report.recommendation.chosen is None
+    found = report.recommendation
+    failed = report_options.asked_for(values) and (found is None or found.chosen is None)
     slower = report.regressions is not None and bool(report.regressions.slower)
     return 1 if failed or slower else 0
 
@@ -88,7 +91,7 @@ def _compose(directory: Path, values: dict[str, Any]) -> "Report":
     from measuring.record import now
 
     try:
-        from benchmarks.report.compose import Asked, bench_run, compose
+        from benchmarks.report.compose import Asked, compose, reported_run
         from benchmarks.report.results import read_results
         from benchmarks.report.waterfall import around, waterfalls
     except ModuleNotFoundError as error:
@@ -99,7 +102,7 @@ def _compose(directory: Path, values: dict[str, Any]) -> "Report":
             'install it with: pip install "stride[bench]"'
         ) from error
     here, results = fingerprint(), read_results(directory)
-    machine = bench_run(results, values["run"], here).machine
+    machine = reported_run(results, values["run"], here).machine
     stages = waterfalls(results.records("stage", machine), directory)
     asked = Asked(
         requirements=report_options.requirements(values, around(stages)),
@@ -155,9 +158,20 @@ def _write(report: "Report", output: Path) -> tuple[Path, Path]:
 
 def _print(report: "Report", written: tuple[Path, Path]) -> None:
     """The card; the rest is on the page."""
+    from commands.output import print_step
+
+    if report.page.card is None:
+        print_step("load tests alone: which network to deploy takes records of stride bench")
+    else:
+        _print_decision(report.page.card, report.regressions)
+    for name, why in report.unread.items():
+        print_step(f"not read: {name}: {why}")
+    print_step(f"written: {written[0]} and {written[1].name}")
+
+
+def _print_decision(card: "Card", regressions: "Regressions | None") -> None:
     from commands.output import print_step, print_table, results
 
-    card = report.page.card
     results.print(card.question, markup=False, soft_wrap=True)
     results.print(f"  {card.headline}", style="bold", markup=False, soft_wrap=True)
     for line in card.why:
@@ -167,15 +181,12 @@ def _print(report: "Report", written: tuple[Path, Path]) -> None:
     if card.changes:
         results.print()
         print_table(("what would change it", "then"), card.changes)
-    if report.regressions is not None:
-        _print_regressions(report.regressions)
+    if regressions is not None:
+        _print_regressions(regressions)
     if card.command:
         results.print(f"\n  {card.command}", markup=False, soft_wrap=True)
     for note in card.notes:
         print_step(note)
-    for name, why in report.unread.items():
-        print_step(f"not read: {name}: {why}")
-    print_step(f"written: {written[0]} and {written[1].name}")
 
 
 def _print_regressions(found: "Regressions") -> None:

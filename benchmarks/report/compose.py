@@ -47,11 +47,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Report:
-    """The page, and what is on it as values."""
+    """The page, and what is on it as values. `recommendation`: None of load tests alone, whose
+    newest is `run` then; otherwise that is of `stride bench`."""
 
     page: Page
     run: Run
-    recommendation: Recommendation
+    recommendation: Recommendation | None
     changes: tuple[Change, ...]
     regressions: Regressions | None
     unread: Mapping[str, str]
@@ -59,16 +60,17 @@ class Report:
 
 def compose(results: Results, asked: Asked, stages: Waterfalls, here: Machine) -> Report:
     """From the newest run of `stride bench` on this machine, else on any, and the newest of
-    everything else on the same one. Raises MissingError where `stride bench`
-    has left no records, InputError for a run that does not exist."""
-    bench = bench_run(results, asked.run, here)
+    everything else on the same one; of load tests alone where that is all there is. Raises
+    MissingError where there are neither, InputError for a run that does not exist."""
+    bench = reported_run(results, asked.run, here)
+    before = None if asked.against is None else results.named(asked.against, "bench")
+    if bench.kind != "bench":
+        return _of_load_tests(results, asked, bench, here)
     found = recommend(
         bench.records, asked.requirements, published=asked.published, invalid=asked.invalid
     )
     changed = changes(found)
-    earlier = None
-    if asked.against is not None:
-        earlier = compare_runs(bench, results.named(asked.against, "bench"))
+    earlier = None if before is None else compare_runs(bench, before)
     there = "this machine" if bench.machine.key == here.key else machine_name(bench.machine)
     sections = _sections(results, found, bench, stages)
     sections += [
@@ -85,16 +87,38 @@ def compose(results: Results, asked: Asked, stages: Waterfalls, here: Machine) -
     return Report(page, bench, found, changed, earlier, results.unread)
 
 
-def bench_run(results: Results, name: str | None, here: Machine) -> Run:
+def reported_run(results: Results, name: str | None, here: Machine) -> Run:
     """The run of `stride bench` that is reported: the one named, else the newest on this machine,
-    else on any. Raises as `compose` does."""
-    run = results.named(name, "bench") if name else results.newest("bench", here)
+    else on any; where there is none, the newest load test. Raises as `compose` does."""
+    if name:
+        return results.named(name, "bench")
+    newest = (results.newest(kind, here) for kind in ("bench", LOAD, GOODPUT))
+    run = next(filter(None, newest), None)
     if run is None:
         raise MissingError(
             f"no records of stride bench in {results.directory}, so there is nothing to report; "
             "make some with: stride bench --quick"
         )
     return run
+
+
+def _of_load_tests(results: Results, asked: Asked, run: Run, here: Machine) -> Report:
+    """How a service answers, without a decision which one to deploy."""
+    driven = _under_load(results, run.machine)
+    page = Page(
+        title="Load tests",
+        made=asked.made,
+        version=asked.version,
+        card=None,
+        sections=[*driven, machine([run], here), reproduce([run], asked.command)],
+    )
+    return Report(page, run, None, (), None, results.unread)
+
+
+def _under_load(results: Results, machine: Machine) -> list[Section]:
+    """None or one."""
+    section = load_tests(results.records(LOAD, machine), results.records(GOODPUT, machine))
+    return [] if section is None else [section]
 
 
 def _sections(
@@ -110,10 +134,8 @@ def _sections(
     sections = [pareto(found), curves(bench.records, fits)]
     if (scenarios := loadgen(results.records("loadgen", machine))) is not None:
         sections.append(scenarios)
-    driven = load_tests(results.records(LOAD, machine), results.records(GOODPUT, machine))
-    if driven is not None:
-        sections.append(driven)
     sections += [
+        *_under_load(results, machine),
         waterfall(stages),
         served(results.records("serving", machine)),
         *borrowed(results, machine),

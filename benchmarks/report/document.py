@@ -11,12 +11,19 @@ from benchmarks.report.compose import Report
 
 
 def document(report: Report) -> dict[str, Any]:
-    """Seconds, bytes and shares; null where nothing is chosen, known or finite."""
+    """Seconds, bytes and shares; null where nothing is chosen, known or finite. Of load tests
+    alone what all have in common; their figures are in the records."""
     found, compared = report.recommendation, report.regressions
-    best = found.prediction
-    return {
+    common = {
         "run": report.run.name,
         "machine": report.run.machine.key,
+        "unread": dict(report.unread),
+    }
+    if found is None:
+        return {**common, "chosen": None}
+    best = found.prediction
+    return {
+        **common,
         "requirements": asdict(found.requirements),
         "chosen": None if found.chosen is None else _choice(found.chosen),
         "predicted_seconds": None if best is None else _finite(best.seconds),
@@ -42,7 +49,6 @@ def document(report: Report) -> dict[str, Any]:
         ],
         "left_out": [asdict(it) for it in found.left_out],
         "caveats": list(found.caveats),
-        "unread": dict(report.unread),
         "regressions": None
         if compared is None
         else {

@@ -42,7 +42,7 @@ def load_tests(points: Sequence[Measurement], searches: Sequence[Measurement]) -
 
 
 def _figures(points: Sequence[Measurement]) -> list[Figure]:
-    """Throughput by batch size for each number of clients, latency by rate."""
+    """Throughput by batch size for each number of clients, latency by rate for each batch size."""
     answering = [it for it in points if number(it, "images_per_second") > 0.0]
     closed = [it for it in answering if it.settings.get("arrivals") == "closed"]
     opened = [it for it in answering if it.settings.get("arrivals") != "closed"]
@@ -51,8 +51,10 @@ def _figures(points: Sequence[Measurement]) -> list[Figure]:
         for load in dict.fromkeys(it.settings["load"] for it in closed)
         if len({it.settings["batch"] for it in closed if it.settings["load"] == load}) > 1
     ]
-    if len({it.settings.get("rate") for it in opened}) > 1:
-        figures.append(_by_rate(opened))
+    for batch in dict.fromkeys(it.settings["batch"] for it in opened):
+        of_size = [it for it in opened if it.settings["batch"] == batch]
+        if len({it.settings.get("rate") for it in of_size}) > 1:
+            figures.append(_by_rate(of_size, str(batch)))
     return figures
 
 
@@ -64,11 +66,14 @@ def _by_batch(points: Sequence[Measurement], load: str) -> Figure:
     )  # fmt: skip
 
 
-def _by_rate(points: Sequence[Measurement]) -> Figure:
-    caption = "Median latency by the rate that requests came at; empty: INVALID."
+def _by_rate(points: Sequence[Measurement], batch: str) -> Figure:
+    caption = (
+        f"Median latency by the rate that requests came at, batch size {batch}; empty: INVALID."
+    )
     return _plot(
-        points, "rate", lambda it: it.latencies.percentile(50.0) * 1e3, "load-rate", caption,
-        labels=("requests/s", "latency, median (ms)"), title="latency by rate",
+        points, "rate", lambda it: it.latencies.percentile(50.0) * 1e3, f"load-rate-{batch}",
+        caption, labels=("requests/s", "latency, median (ms)"),
+        title=f"latency by rate, batch size {batch}",
     )  # fmt: skip
 
 

@@ -15,12 +15,12 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Page:
-    """Everything on it, the decision first; `made`: an ISO 8601 time."""
+    """Everything on it, the decision first where there is one; `made`: an ISO 8601 time."""
 
     title: str
     made: str
     version: str
-    card: Card
+    card: Card | None
     sections: Sequence[Section]
 
 

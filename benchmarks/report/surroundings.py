@@ -51,13 +51,12 @@ def reproduce(runs: Sequence[Run], command: str) -> Section:
     """The commands, and which runs the report was made of."""
     rows = [(run.kind, run.name, run.started, str(len(run.records)), str(run.path)) for run in runs]
     columns = ("kind", "run", "started", ">records", "file")
-    artifacts = sorted(
-        {str(it.settings["artifact"]) for run in runs if run.kind == "bench" for it in run.records}
-    )
+    benches = [run for run in runs if run.kind == "bench"]
+    artifacts = sorted({str(it.settings["artifact"]) for run in benches for it in run.records})
     return Section(
         "reproduce",
         "Again",
         paragraphs=("What this report was made of, and the commands that make it again.",),
         tables=[table(columns, rows)],
-        commands=[f"stride bench {' '.join(artifacts)}".strip(), command],
+        commands=[*[f"stride bench {' '.join(artifacts)}".strip()] * bool(benches), command],
     )

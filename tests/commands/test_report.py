@@ -6,7 +6,8 @@ import pytest
 import cli
 from commands import report_options
 from measuring.errors import InputError
-from tests.benchmarks.report.hand_made_results import write_results
+from measuring.record import write_measurements
+from tests.benchmarks.report.hand_made_results import load_tests, write_results
 
 LOOSE = ("--slo", "p99=30ms", "--rate", "50")
 
@@ -93,6 +94,30 @@ def test_report_without_records_says_which_command_makes_them(
     assert "stride bench --quick" in capsys.readouterr().err
     assert report(tmp_path / "nowhere", tmp_path / "page.html") == 3
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_report_of_load_tests_alone_decides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_measurements(tmp_path / "run.jsonl", load_tests())
+    page = tmp_path / "page.html"
+
+    assert report(tmp_path, page) == 0
+    assert "load tests alone: which network to deploy takes records of stride bench" in (
+        capsys.readouterr().err
+    )
+    text, beside = page.read_text("utf-8"), page.with_suffix(".md").read_text("utf-8")
+    assert "<h2>Under load</h2>" in text
+    assert "over the bound of 1ms" in text
+    assert 'id="decision"' not in text
+    assert beside.startswith("# Load tests")
+    assert "## Decision" not in beside
+    assert "stride bench" not in beside
+
+    assert report(tmp_path, page, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["chosen"] is None
+    assert report(tmp_path, page, *LOOSE) == 1
+    assert report(tmp_path, page, "--against", "2026") == 2
 
 
 def test_report_a_place_that_cannot_be_written_is_an_error(

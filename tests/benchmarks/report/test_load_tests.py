@@ -84,9 +84,25 @@ def test_throughput_by_batch_size_and_latency_by_rate_are_drawn(points: list[Mea
     captions = [figure.caption for figure in section.figures]
     assert captions == [
         "Images per second by batch size, 4 connections, with 95 % intervals; empty: INVALID.",
-        "Median latency by the rate that requests came at; empty: INVALID.",
+        "Median latency by the rate that requests came at, batch size 1; empty: INVALID.",
     ]
-    assert all("floor-onnx-fp32" in section.figures[0].svg for _ in captions)
+    by_batch, by_rate = (figure.svg for figure in section.figures)
+    assert "floor-onnx-fp32" in by_batch
+    assert "small-onnx-fp32" in by_batch
+    assert "floor-onnx-fp32" not in by_rate
+    assert "small-onnx-fp32" in by_rate
+
+
+def test_latency_by_rate_is_drawn_for_each_batch_size() -> None:
+    found = [record(traffic=Open(rate), batch=batch) for rate in (20.0, 40.0) for batch in (1, 8)]
+
+    section = load_tests(found, ())
+
+    assert section is not None
+    assert [figure.caption.partition("batch size ")[2] for figure in section.figures] == [
+        "1; empty: INVALID.",
+        "8; empty: INVALID.",
+    ]
 
 
 def test_damaged_record_is_left_out_and_named(tmp_path: Path) -> None:

@@ -109,15 +109,18 @@ def test_page_without_a_decision_looks_like_none(tmp_path: Path) -> None:
 
 def test_page_of_records_that_are_all_invalid_says_what_to_do(tmp_path: Path) -> None:
     write_measurements(tmp_path / "a.jsonl", [invalid(bench(), "other load: 19 %")])
-    headline = make_report(tmp_path).page.card.headline
+    card = make_report(tmp_path).page.card
+    assert card is not None
+    headline = card.headline
     assert "all 1 records are marked INVALID (other load" in headline
     assert "--invalid" in headline
 
 
 def test_card_of_an_invalid_record_says_so(tmp_path: Path) -> None:
     write_measurements(tmp_path / "a.jsonl", [invalid(bench(), "other load: 19 %")])
-    notes = make_report(tmp_path, invalid=True).page.card.notes
-    assert notes == ["Rests on records marked INVALID: other load: 19 %."]
+    card = make_report(tmp_path, invalid=True).page.card
+    assert card is not None
+    assert card.notes == ["Rests on records marked INVALID: other load: 19 %."]
 
 
 def test_page_sections_without_records_name_the_command_that_makes_them(page: str) -> None:
