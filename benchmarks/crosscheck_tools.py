@@ -15,6 +15,7 @@ from typing import Literal
 
 from benchmarks.serving_load import Post, drive
 from benchmarks.serving_processes import pinned
+from loadtest.bodies import parted
 from loadtest.load import Closed, Load, Open
 from loadtest.prepared import Prepared
 from loadtest.run import run_load
@@ -236,11 +237,8 @@ def require_tools() -> None:
 
 
 def _post(prepared: Prepared) -> Post:
-    head, _, body = prepared.messages[0].partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    kept = {name: headers[name] for name in headers if name not in ("Host", "Content-Length")}
-    return Post(prepared.target.url, first.split(" ")[1], body, kept)
+    path, headers, body = parted(prepared.messages[0])
+    return Post(prepared.target.url, path, body, headers)
 
 
 def _run(command: Sequence[str], visit: Visit, more: Mapping[str, str] | None = None) -> str:

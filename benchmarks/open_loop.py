@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.serving_load import Post
 from loadtest.answers import WrongAnswerError
+from loadtest.bodies import posted
 from loadtest.generator import Generator
 from loadtest.tally import Tally
 from loadtest.traffic import Crowd
@@ -83,7 +84,8 @@ class _Posted:
     def __init__(self, post: Post) -> None:
         address = urlsplit(post.url)
         self.address = address.hostname or "", address.port or 80
-        self.messages = (_message(post, address.netloc),)
+        headers = {"Host": address.netloc, **post.headers}
+        self.messages = (posted(post.path, headers, post.body),)
 
     def check(self, number: int, status: int, headers: Mapping[bytes, bytes], data: bytes) -> None:  # noqa: ARG002
         """Raises WrongAnswerError for any other status."""
@@ -117,9 +119,3 @@ class _Journal(Tally):
         index = self._index[due]
         self.arrivals.answered[index] = now - self.begin
         self.arrivals.status[index] = status
-
-
-def _message(post: Post, host: str) -> bytes:
-    headers = {"Host": host, "Content-Length": str(len(post.body)), **post.headers}
-    lines = [f"POST {post.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("ascii") + post.body

@@ -103,7 +103,7 @@ def command(**values: Any) -> int:
 
     Exit code 0 if all is well; 1 if a bound of the --slo breaks, a figure is worse than in the
     --baseline beyond noise, or answers are wrong; 2 for wrong usage, such as a model that is not
-    loaded; 3 if nobody answers; 130 if interrupted, with what was measured kept.
+    loaded; 3 if nobody answers; 130 if interrupted, by SIGTERM too, with what was measured kept.
 
     \b
     stride loadtest --url http://127.0.0.1:8000 --batch-sizes 1,2,4,8,16,32
@@ -128,7 +128,7 @@ def command(**values: Any) -> int:
     kept = loadtest_run.Kept(values["results"])
     about = f"stride loadtest {scenario.title or kept.run.name}"
     named = list(dict.fromkeys(step.target.model for step in plan))
-    with loadtest_run.annotated(annotation, about, named) as mark:
+    with loadtest_run.terminable(), loadtest_run.annotated(annotation, about, named) as mark:
         try:
             loadtest_run.measure(plan, kept, invalid=values["invalid"])
         except BaseException:

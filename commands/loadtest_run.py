@@ -2,6 +2,7 @@
 Grafana."""
 
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -73,6 +74,16 @@ class Kept:
                 write_measurements(self.path, self.records)
             except OSError as error:
                 raise InputError(f"{self.path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM, which a pipeline that is cancelled sends, interrupts as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def measure(plan: "Sequence[Step]", kept: Kept, *, invalid: bool) -> None:

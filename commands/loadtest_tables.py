@@ -19,18 +19,20 @@ FLOOR_WARNING = 0.3
 
 
 def line(result: "Result") -> str:
-    """One result in one line, as soon as it is there."""
+    """One result in one line, as soon as it is there; why it is INVALID follows with the tables."""
     from loadtest.gate import searched
     from loadtest.point import Point, place
 
     if not isinstance(result, Point):
-        return f"{searched(result)}: {'; '.join(it.words for it in result.verdicts)}"
+        found = result.found
+        kept = "no rate" if found.kept is None else f"{found.kept:.4g} requests/s"
+        return f"{searched(result)}: {kept} found in {found.probes} probes"
     latency = result.outcome.latency
     told = [f"{result.images_per_second:.1f} images/s"]
     median = latency.summary.get("p50") if latency else None
     told += [f"p50 {median * 1e3:.2f} ms"] if median is not None else []
     told += [f"errors {result.error_share:.2%}"] * bool(result.error_share)
-    told += [f"INVALID: {'; '.join(result.outcome.invalid)}"] * bool(result.outcome.invalid)
+    told += ["INVALID"] * bool(result.outcome.invalid)
     return f"{place(result)}: {', '.join(told)}"
 
 
@@ -55,11 +57,15 @@ def print_results(found: "Sequence[Result]", compared: "Compared | None") -> Non
 
 def print_failures(found: "Sequence[Result]", failures: "Sequence[str]", *, complete: bool) -> None:
     """Every reason, and the verdict where there was something to keep."""
+    from loadtest.gate import undecided_errors
+
     for text in failures:
         print_step(f"FAILED: {text}")
     asked = [it for it in found if it.slo is not None]
     if asked and complete and not failures:
         print_step("the SLO is kept" + f" at all {len(asked)} points" * (len(asked) > 1))
+    if unasked := undecided_errors(found):
+        print_step(unasked)
 
 
 def _traffic(point: "Point") -> str:
@@ -211,7 +217,7 @@ def _print_goodputs(goodputs: "Sequence[Goodput]") -> None:
     columns = ("model", ">batch", "SLO", ">kept/s", ">broken at", ">images/s", ">probes", "ended")
     print_table(columns, rows)
     for it in goodputs:
-        if it.found.ended:
+        if it.found.ended and it.kept:  # else it stands with why the test is not passed
             print_step(f"{searched(it)} ended early: {it.found.ended}")
 
 

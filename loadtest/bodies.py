@@ -93,10 +93,10 @@ def bodies(target: Target, model: Model, *, seed: int) -> tuple[list[Body], tupl
         [parts[(first + index) % len(parts)] for index in range(target.batch)]
         for first in range(count)
     ]
-    return [body_of(target, model, each) for each in taken], notes
+    return [_body_of(target, model, each) for each in taken], notes
 
 
-def body_of(target: Target, model: Model, parts: Sequence[bytes]) -> Body:
+def _body_of(target: Target, model: Model, parts: Sequence[bytes]) -> Body:
     """The body of one request from its pictures: files, or pixels of the model's size."""
     if target.protocol != "v2":
         return Body(parts[0], {"Content-Type": f"image/{target.body}"})
@@ -141,10 +141,21 @@ def message(target: Target, body: Body) -> bytes:
         **authorization(target.api_key),
         **dict(target.headers),
         **body.head,
-        "Content-Length": str(len(body.data)),
     }
-    lines = [
-        f"POST {path(target)} HTTP/1.1",
-        *(f"{key}: {value}" for key, value in headers.items()),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body.data
+    return posted(path(target), headers, body.data)
+
+
+def posted(path: str, headers: Mapping[str, str], data: bytes) -> bytes:
+    """A whole HTTP request; its length is told in it."""
+    told = {**headers, "Content-Length": str(len(data))}
+    lines = [f"POST {path} HTTP/1.1", *(f"{key}: {value}" for key, value in told.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + data
+
+
+def parted(message: bytes) -> tuple[str, dict[str, str], bytes]:
+    """Path, headers and body of a request, for clients that write host and length themselves."""
+    head, _, data = message.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    own = ("Host", "Content-Length")
+    return first.split(" ")[1], {key: headers[key] for key in headers if key not in own}, data

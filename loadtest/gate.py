@@ -24,6 +24,19 @@ def failures(results: Sequence[Result], compared: Compared | None = None) -> tup
     return tuple(found)
 
 
+def undecided_errors(results: Sequence[Result]) -> str:
+    """A warning where requests failed and no SLO was asked for, which a pipeline must not take for
+    one that was kept; nothing elsewhere."""
+    failing = [it for it in results if isinstance(it, Point) and it.error_share]
+    if not failing or any(it.slo is not None for it in results):
+        return ""
+    worst = max(failing, key=lambda it: it.error_share)
+    return (
+        f"errors decide nothing without an SLO, up to {worst.error_share:.2%} at {place(worst)}; "
+        "bound them with --slo errors=0.1%"
+    )
+
+
 def searched(goodput: Goodput) -> str:
     """`small-onnx-fp32, batch 8, search`."""
     return f"{goodput.model.id}, batch {goodput.target.batch}, search"
@@ -53,9 +66,8 @@ def _instead(point: Point) -> str:
 
 def _of_goodput(goodput: Goodput) -> Iterator[str]:
     yield from (verdict.words for verdict in goodput.verdicts if not verdict.kept)
-    best = goodput.found.best
-    for kind, count in best.wrong.items() if best else ():
-        yield f"WRONG ANSWERS, {count:,} at the rate that was found, {kind}"
+    for kind, count in goodput.wrong.items():
+        yield f"WRONG ANSWERS, {count:,} in all probes, {kind}: {goodput.examples.get(kind, '')}"
 
 
 def _of_baseline(compared: Compared) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Goodput of a model: the highest rate of Poisson arrivals at which the service keeps an SLO."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from loadtest.load import Load, Open
 from loadtest.point import Point
@@ -20,13 +21,17 @@ IDLE = 1 / 16
 
 @dataclass(frozen=True, eq=False)
 class Goodput:
-    """`slo` may ask for a throughput: then that many images per second have to be found."""
+    """`slo` may ask for a throughput: then that many images per second have to be found. `wrong`:
+    answers that came and were not right, by kind, at whatever rate, with one message of each in
+    `examples`."""
 
     target: Target
     model: Model
     slo: Slo
     effort: Effort
     found: Found[Point]
+    wrong: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def images_per_second(self) -> float:
@@ -71,5 +76,14 @@ def find_goodput(
     start: float,
 ) -> Goodput:
     """`probe` measures at a rate, requests per second; `start` is the first one."""
-    found = search(probe, start, effort, lowest=IDLE * start)
-    return Goodput(target, model, slo, effort, found)
+    wrong: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+
+    def watched(rate: float) -> Point:
+        point = probe(rate)
+        wrong.update(point.wrong)
+        examples.update({kind: point.outcome.examples.get(kind, "") for kind in point.wrong})
+        return point
+
+    found = search(watched, start, effort, lowest=IDLE * start)
+    return Goodput(target, model, slo, effort, found, dict(wrong), examples)

@@ -2,7 +2,6 @@
 generator carries them to the service and checks the answers."""
 
 import math
-import multiprocessing
 import os
 import socket
 import tempfile
@@ -22,7 +21,7 @@ from loadtest.generator import Generator
 from loadtest.load import SHORTEST, Load, Open
 from loadtest.outcome import LoadgenVerdict, Outcome
 from loadtest.prepared import Prepared
-from loadtest.processes import drive, end_with, receive, settle
+from loadtest.processes import Job, drive, end_with, give, receive, started
 from loadtest.tally import Tally
 from loadtest.traffic import Due
 from measuring.errors import InputError, StrideError
@@ -59,40 +58,21 @@ def run_loadgen(prepared: Prepared, load: Load) -> Outcome:
 
 
 def _in_a_process(prepared: Prepared, load: Load) -> tuple[Tally, str]:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, prepared, load), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        return _found(receive(ours, load.seconds + _OVERTIME))
-    finally:
-        ours.close()
-        process.join(5)
-        if process.is_alive():
-            process.kill()
-            process.join()
+    with started(_drive) as pipe:
+        give(pipe, Job(prepared, load))
+        return _found(receive(pipe, load.seconds + _OVERTIME))
 
 
 def _found(received: object) -> tuple[Tally, str]:
-    assert isinstance(received, tuple)  # noqa: S101  what `_work` sends
+    assert isinstance(received, tuple)  # noqa: S101  what `_drive` returns
     tally, text = received
     return tally, text
 
 
-def _work(pipe: Pipe, prepared: Prepared, load: Load) -> None:
-    settle(load)
-    threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
-    try:
-        pipe.send(_drive(prepared, load, pipe))
-    except (EOFError, BrokenPipeError):
-        return  # nobody wants to know
-    except Exception as error:  # noqa: BLE001  raised where it was asked for
-        pipe.send(error if isinstance(error, StrideError) else StrideError(repr(error)))
-
-
-def _drive(prepared: Prepared, load: Load, pipe: Pipe) -> tuple[Tally, str]:
+def _drive(pipe: Pipe, job: Job) -> tuple[Tally, str]:
     """What was counted, and LoadGen's summary."""
+    threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
+    prepared, load = job.prepared, job.load
 
     def carry() -> None:
         try:

@@ -171,6 +171,16 @@ class Course:
         self._index: int | None = None
         self._since: tuple[float, Counts] | None = None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Of a ramp: 0 where it found its limit, whatever failed beyond it, 1 where no step is
+        known to have kept the bounds. None where what failed decides."""
+        if self.plan.slo is None:
+            return None
+        if self.held is None:
+            return 1
+        return None if self.broke is None else 0
+
     def tick(self, elapsed: float, counts: Callable[[], Counts]) -> Tick:
         """`elapsed`: seconds since the start."""
         index, told = self.plan.index_at(elapsed), list[str]()

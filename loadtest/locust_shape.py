@@ -77,7 +77,7 @@ class Shape(LoadTestShape):
         for line in tick.told:
             logger.info(line)
         if tick.users is None:
-            _conclude(environment, course)
+            environment.process_exit_code = course.exit_code
             return None
         rate = float(parsed.spawn_rate or 1)
         if parsed.shape not in ("constant", "soak"):  # steps are steps
@@ -115,9 +115,3 @@ def _give_up(environment: Environment, error: StrideError) -> None:
     logger.error(message)
     environment.process_exit_code = error.exit_code
     environment.stats.log_error("", "before the run", message)
-
-
-def _conclude(environment: Environment, course: Course) -> None:
-    """A ramp that found the limit did what it was for, whatever failed beyond it."""
-    if course.plan.slo is not None and course.broke is not None:
-        environment.process_exit_code = 0 if course.held else 1

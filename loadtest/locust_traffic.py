@@ -1,7 +1,7 @@
 """What users of locust ask: bodies made and right answers known before the first of them starts."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from loadtest.answers import Answer, WrongAnswerError, read_answer, require_same
+from loadtest.bodies import parted
 from loadtest.locust_options import PICTURES, Options, read_options
 from loadtest.prepared import prepare
 from loadtest.service import Model, read_model, read_models
@@ -146,9 +147,8 @@ def _ask(name: str, target: Target, count: int) -> Ask:
     prepared = prepare(target)
     for note in prepared.notes:
         logger.warning("%s: %s", name, note)
-    messages = prepared.messages[:count]
-    heads = [message.partition(b"\r\n\r\n") for message in messages]
-    path, headers = _head(heads[0][0].decode("latin-1").split("\r\n"))
+    requests = [parted(message) for message in prepared.messages[:count]]
+    path, headers, _ = requests[0]
     return Ask(
         name=name,
         group=name if target.body == "pixels" else name.partition(" ")[0],
@@ -156,14 +156,6 @@ def _ask(name: str, target: Target, count: int) -> Ask:
         headers=headers,
         target=target,
         model=prepared.model,
-        bodies=tuple(body for _, _, body in heads),
+        bodies=tuple(body for _, _, body in requests),
         right=tuple(prepared.references[:count]),
     )
-
-
-def _head(lines: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """Path and headers of a message; the client writes its own host and length."""
-    first, *others = lines
-    pairs = [line.split(": ", 1) for line in others]
-    own = {"host", "content-length"}
-    return first.split(" ")[1], {key: value for key, value in pairs if key.lower() not in own}

@@ -11,6 +11,8 @@ LAG = 1e-3
 LAG_SHARE = 0.1
 """Seconds that requests may be sent late, and the share of the latency that they may be late
 beyond that, at the median and at the 99th percentile."""
+UNSENT = "were not sent, since all"
+"""In the objection to a load of which some was dropped."""
 
 
 def objections(load: Load, tally: Tally) -> tuple[str, ...]:
@@ -25,7 +27,7 @@ def objections(load: Load, tally: Tally) -> tuple[str, ...]:
         return tuple(found)
     if tally.dropped:
         found.append(
-            f"generator: {tally.dropped:,} of {tally.due:,} requests were not sent, since all "
+            f"generator: {tally.dropped:,} of {tally.due:,} requests {UNSENT} "
             f"{load.traffic.max_connections:,} connections waited for answers: the service does "
             "not keep up with this rate, or it needs more connections"
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.load import Closed, Open
+from loadtest.objections import UNSENT
 from loadtest.outcome import SLICES, Outcome
 from loadtest.server_usage import Usage
 from loadtest.service import Model
@@ -16,9 +17,6 @@ from measuring.bootstrap import Interval, clustered_interval
 
 _WRONG = ("wrong", "unreadable", "not finite")
 """How the kinds of errors begin that are answers, and not right."""
-
-UNSENT = "were not sent, since all"
-"""In the objection to a load of which some was dropped."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,13 +2,13 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
 
 from loadtest.answers import Answer, WrongAnswerError, read_answer, require_same, tell_apart
-from loadtest.bodies import Body, bodies, body_of, message, path
+from loadtest.bodies import Body, bodies, message, path
 from loadtest.service import Client, Model, Reply, read_model, read_models
 from loadtest.target import Target
 from measuring.errors import CheckError, InputError, MissingError, StrideError
@@ -56,38 +56,22 @@ class Prepared:
         return min(most, 4 + math.ceil(3.0 * rate * self.seconds), 256)
 
 
-@dataclass(frozen=True, eq=False)
-class Golden:
-    """What a caller knows to be right: the pictures of each request, `batch` files or pixels
-    (size, size, 3) as bytes, and the answer to it."""
-
-    pictures: Sequence[bytes]
-    answer: Answer
-
-
-def prepare(target: Target, *, seed: int = 0, golden: Sequence[Golden] = ()) -> Prepared:
+def prepare(target: Target, *, seed: int = 0) -> Prepared:
     """Ask the service about the model, make the bodies, and let each be answered once: the first
-    answers are the references. `golden` ones, where some are given, are in their place, and the
-    first answers must be those.
+    answers are the references.
 
     Raises MissingError where nobody answers or the service has no room, InputError for a model
     that is not loaded or a body that is refused, CheckError for a first answer that is not right.
     """
     model = _model(target)
-    made = [body_of(target, model, each.pictures) for each in golden]
-    notes: tuple[str, ...] = ()
-    if not golden:
-        made, notes = bodies(target, model, seed=seed)
+    made, notes = bodies(target, model, seed=seed)
     first, taken = [], []
     with closing(Client(target.url, api_key=target.api_key, timeout=target.timeout)) as client:
         for body in made:
             started = time.perf_counter()
             first.append(_first_answer(client, target, model, body))
             taken.append(time.perf_counter() - started)
-    if golden:
-        _require_golden(first, golden)
-        first = [each.answer for each in golden]
-    elif not model.is_floor and not tell_apart(first):
+    if not model.is_floor and not tell_apart(first):
         notes = (*notes, _POWERLESS)
     return Prepared(
         target=target,
@@ -138,14 +122,3 @@ def _refused(target: Target, reply: Reply) -> StrideError:
     if reply.status in (429, 503, 504):
         return MissingError(told + reply.error)
     return (CheckError if reply.status >= 500 else InputError)(told + reply.error)
-
-
-def _require_golden(answers: Sequence[Answer], golden: Sequence[Golden]) -> None:
-    for number, (answer, known) in enumerate(zip(answers, golden, strict=True)):
-        try:
-            require_same(answer, known.answer)
-        except WrongAnswerError as error:
-            raise CheckError(
-                f"the answer to golden request {number} is not the right one: {error}; the service "
-                "runs other weights, or runs them wrongly"
-            ) from error

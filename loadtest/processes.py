@@ -7,7 +7,10 @@ import resource
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.process import BaseProcess
 
@@ -23,6 +26,7 @@ _LEAD = 0.1
 """Seconds from the word to begin until the first request may be due."""
 _LONGEST_START = 120.0
 _OVERTIME = 60.0
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,58 +35,92 @@ class Job:
 
     prepared: Prepared
     load: Load
-    part: int
+    part: int = 0
+
+
+Task = Callable[[Pipe, Job], object]
 
 
 def drive(prepared: Prepared, load: Load) -> Tally:
     """What all processes counted. Raises MissingError where nobody listens any more, StrideError
     where a process ends by itself."""
-    context = multiprocessing.get_context("spawn")
-    workers: list[tuple[BaseProcess, Pipe]] = []
-    try:
-        for part in range(load.processes):
-            ours, theirs = context.Pipe()
-            process: BaseProcess = context.Process(
-                target=work, args=(theirs, Job(prepared, load, part)), daemon=True
-            )
-            process.start()
-            theirs.close()
-            workers.append((process, ours))
-        for _, pipe in workers:
+    with ExitStack() as stack:
+        pipes = [stack.enter_context(started(_count)) for _ in range(load.processes)]
+        for part, pipe in enumerate(pipes):
+            give(pipe, Job(prepared, load, part))
+        for pipe in pipes:
             receive(pipe, _LONGEST_START)
         start = time.perf_counter() + _LEAD
-        for _, pipe in workers:
-            pipe.send(start)
+        for pipe in pipes:
+            give(pipe, start)
         longest = _LEAD + load.warm_up + load.seconds + prepared.target.timeout + _OVERTIME
-        return added([_tally(receive(pipe, longest)) for _, pipe in workers])
-    finally:
-        for process, pipe in workers:
-            pipe.close()  # which ends a process that is still at work
-            process.join(5)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        return added([_tally(receive(pipe, longest)) for pipe in pipes])
 
 
-def work(pipe: Pipe, job: Job) -> None:
-    """The whole life of one process: ready, begin, result."""
-    settle(job.load)
+@contextmanager
+def started(task: Task) -> Iterator[Pipe]:
+    """A process that waits for its job, and the pipe to it: what `task` makes of the job comes
+    back over it. The process has ended afterwards."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process: BaseProcess = context.Process(target=_live, args=(theirs, task), daemon=True)
+    with _endings_held_back():
+        process.start()
+    theirs.close()
     try:
-        run = _Run(job)
-        pipe.send(None)
-        start = pipe.recv()
-        threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
-        pipe.send(run.go(start))
-    except (EOFError, BrokenPipeError):
-        return  # nobody wants to know
+        yield ours
+    finally:
+        ours.close()  # which ends a process that is still at work
+        process.join(5)
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+@contextmanager
+def _endings_held_back() -> Iterator[None]:
+    """A process that starts meanwhile is deaf to them until it has settled: Python would end with
+    a traceback."""
+    resource_tracker.ensure_running()  # which would let them through when it is started later
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _live(pipe: Pipe, task: Task) -> None:
+    """The whole life of one process. The job comes over the pipe, not as an argument, of which a
+    process whose parent is ended would read the half and say so."""
+    try:
+        job = pipe.recv()
+    except (EOFError, OSError):
+        return  # nobody wants to know any more
+    try:
+        _settle(job.load)
+        found = task(pipe, job)
+    except StrideError as error:
+        found = error
     except Exception as error:  # noqa: BLE001  raised where it was asked for
-        pipe.send(error if isinstance(error, StrideError) else StrideError(repr(error)))
+        found = StrideError(repr(error))
+    with suppress(OSError):  # where nobody wants to know any more
+        pipe.send(found)
 
 
-def settle(load: Load) -> None:
+def _count(pipe: Pipe, job: Job) -> Tally:
+    """Ready, begin, result."""
+    run = _Run(job)
+    pipe.send(None)
+    start = pipe.recv()
+    threading.Thread(target=end_with, args=(pipe,), daemon=True).start()
+    return run.go(start)
+
+
+def _settle(load: Load) -> None:
     """This process onto its cores, with as many open files as it may have; interrupts at the
     terminal are for the one that started it, which ends it then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if load.cores is not None and hasattr(os, "sched_setaffinity"):
@@ -135,6 +173,14 @@ def _share(count: int, part: int, parts: int) -> int:
     return count // parts + (part < count % parts)
 
 
+def give(pipe: Pipe, what: object) -> None:
+    """To the process at the other end. Raises StrideError where it has ended."""
+    try:
+        pipe.send(what)
+    except OSError as error:
+        raise _ended() from error
+
+
 def receive(pipe: Pipe, longest: float) -> object:
     """What the process at the other end sends. Raises it where it is an error, StrideError where
     none came in so many seconds."""
@@ -143,14 +189,18 @@ def receive(pipe: Pipe, longest: float) -> object:
             raise StrideError(f"a process of the generator said nothing for {longest:.0f} s")
         found = pipe.recv()
     except (EOFError, OSError) as error:
-        raise StrideError(
-            "a process of the generator has ended; its last words are above, if it had any"
-        ) from error
+        raise _ended() from error
     if isinstance(found, StrideError):
         raise found
     return found
 
 
+def _ended() -> StrideError:
+    return StrideError(
+        "a process of the generator has ended; its last words are above, if it had any"
+    )
+
+
 def _tally(found: object) -> Tally:
-    assert isinstance(found, Tally)  # noqa: S101  what `work` sends in the end
+    assert isinstance(found, Tally)  # noqa: S101  what `_count` counted in the end
     return found

@@ -68,11 +68,11 @@ class _Sweep:
             self._watcher.step(f"{step.target.model}, {level(load.traffic)}: {words}")
             return point
 
-        glance = replace(
+        few = replace(
             step.load, traffic=Closed(_CLIENTS), seconds=min(step.load.seconds, _GLANCE),
             processes=min(step.load.processes, _CLIENTS),
         )  # fmt: skip
-        seen = self._drive(step.target, glance, None).outcome
+        seen = self._drive(step.target, few, None).outcome
         start = max(1.0, GUESS * seen.requests_per_second)
         return find_goodput(
             step.target, step.model, step.slo, step.effort, probe=probe, start=start

@@ -12,9 +12,9 @@ LATE = 1e-3
 _MOST_STAGES = 64
 
 
-@dataclass
+@dataclass(slots=True)
 class Moment:
-    """One second of a run."""
+    """One second of a run; a run of a week has 600,000."""
 
     sent: int = 0
     ok: int = 0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts a service, load-tests it, ends it, and returns the load test's exit code: 0 all bounds are
-# kept, 1 one is broken, 2 wrong usage, 3 something is missing. Arguments go to `stride loadtest`:
+# kept, 1 one is broken, 2 wrong usage, 3 something is missing; 130 and 143, when the script is
+# interrupted or ended, after both have been ended, too. Arguments go to `stride loadtest`:
 #
 #     examples/ci/gate.sh --scenario gate.toml --baseline results/baseline.jsonl
 #
@@ -23,9 +24,13 @@ mkdir -p "$logs"
 "$stride" serve --port 0 ${STRIDE_SERVE:-} >"$logs/serve.log" 2>&1 &
 service=$!
 
-stop() {  # by its own process id, whatever else runs here; it finishes what it has admitted
-    kill -TERM "$service" 2>/dev/null || true
-    wait "$service" 2>/dev/null || true
+load=
+
+stop() {  # by their own process ids, whatever else runs here; each finishes what it has begun
+    for process in $load "$service"; do
+        kill -TERM "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
 }
 trap stop EXIT
 trap 'exit 130' INT
@@ -49,9 +54,15 @@ until [ -n "$url" ] && ready; do
 done
 echo "gate: $url is ready" >&2
 
-set +e
-"$stride" loadtest --url "$url" --results "$logs" "$@" 2>&1 | tee "$logs/loadtest.log"
-code=${PIPESTATUS[0]}
-set -e
+# In the background: bash would keep a signal to this script until what is in front of it ends.
+exec 3> >(tee -i "$logs/loadtest.log")
+tee=$!
+"$stride" loadtest --url "$url" --results "$logs" "$@" >&3 2>&1 3>&- &
+load=$!
+exec 3>&-
+code=0
+wait "$load" || code=$?
+load=
+wait "$tee" || true
 echo "gate: exit code $code, logs and records in $logs" >&2
 exit "$code"

@@ -13,11 +13,18 @@ import pytest
 from PIL import Image
 
 from cli import run
-from commands import loadtest, loadtest_options
+from commands import loadtest, loadtest_options, loadtest_tables
 from loadtest import scenario
+from loadtest.gate import failures
+from loadtest.goodput import find_goodput
+from loadtest.load import Open
+from loadtest.point import Point
+from loadtest.search import Effort
+from loadtest.slo import parse
 from measuring.record import read_measurements, write_measurements
 from tests.loadtest.grafana_double import GrafanaDouble
 from tests.loadtest.lying_service import LyingService
+from tests.loadtest.made_points import MODEL, point
 from tests.service.process import STRIDE, ServiceProcess
 from tests.tiny import write_tiny
 
@@ -200,6 +207,21 @@ def test_interrupted_test_keeps_what_was_measured(service: ServiceProcess, folde
     assert "alone-onnx-fp32" in output
     (record,) = read_measurements(record_file(folder))
     assert record.settings["load"] == "1 connection"
+
+
+def test_reason_that_ended_a_search_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def late(rate: float) -> Point:
+        return point(traffic=Open(rate), seconds=1.0, slo="p99=20ms", invalid=("sent late",))
+
+    goodput = find_goodput(
+        point().outcome.target, MODEL, parse("p99=20ms"), Effort(), probe=late, start=2.0
+    )
+    loadtest_tables.print_results([goodput], None)
+    loadtest_tables.print_failures([goodput], failures([goodput]), complete=True)
+
+    told = loadtest_tables.line(goodput) + "".join(capsys.readouterr())
+    assert told.count("sent late") == 1
+    assert "FAILED: small-onnx-fp32, batch 1, search: no rate was found that keeps p99=20ms" in told
 
 
 @pytest.mark.parametrize(

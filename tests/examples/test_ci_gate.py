@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def start_gate(
     )  # fmt: skip
 
 
+def cancel(process: subprocess.Popen[str]) -> None:
+    """In the middle of its load test, when one of two points is measured."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "1 connection: " in line:
+            break
+    process.send_signal(signal.SIGTERM)
+
+
 def has_ended(logs: Path) -> bool:
     """The service said so itself, after its signal."""
     return "signal=SIGTERM" in (logs / "serve.log").read_text()
@@ -52,6 +62,14 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int
     started["absent"] = folder, start_gate(folder, serve=f"--repository {folder / 'nothing'}")
     folder = tmp_path_factory.mktemp("wait")
     started["wait"] = folder, start_gate(folder, wait="soon")
+    folder = tmp_path_factory.mktemp("cancelled")
+    write_tiny(folder / "artifacts")
+    (folder / "long.toml").write_text(
+        "[[point]]\nconcurrency = 1\nseconds = 0.2\nwarm_up = 0\n"
+        "[[point]]\nrate = 10\nseconds = 600\n"
+    )
+    started["cancelled"] = folder, start_gate(folder, "--scenario", str(folder / "long.toml"))
+    cancel(started["cancelled"][1])
     found = {}
     for name, (folder, process) in started.items():
         output, errors = process.communicate(timeout=120)
@@ -66,6 +84,7 @@ def gates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, int
         pytest.param("broken", 1, "over the bound of 1us", id="broken"),
         pytest.param("absent", 3, "gate: the service has ended", id="no-service"),
         pytest.param("wait", 2, "'soon', expected whole seconds", id="no-number-of-seconds"),
+        pytest.param("cancelled", 143, "", id="cancelled"),
     ],
 )
 def test_exit_code_is_the_gates(
@@ -77,7 +96,7 @@ def test_exit_code_is_the_gates(
     assert told in output
 
 
-@pytest.mark.parametrize("gate", ["kept", "broken"])
+@pytest.mark.parametrize("gate", ["kept", "broken", "cancelled"])
 def test_service_is_stopped_and_logs_are_left(
     gates: dict[str, tuple[Path, int, str]], gate: str
 ) -> None:
@@ -86,6 +105,18 @@ def test_service_is_stopped_and_logs_are_left(
     assert has_ended(logs)
     assert "images/s" in (logs / "loadtest.log").read_text()
     assert len(list(logs.glob("*.jsonl"))) == 1
+
+
+def test_load_test_of_a_cancelled_gate_tells_what_it_measured(
+    gates: dict[str, tuple[Path, int, str]],
+) -> None:
+    logs, _, _ = gates["cancelled"]
+
+    told = (logs / "loadtest.log").read_text()
+    assert "ended early: 1 of 2 are measured and kept" in told
+    assert "1 connection, milliseconds" in told
+    assert "interrupted" in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize("name", ["github-workflow.yml", "gitlab-ci.yml"])

@@ -3,7 +3,7 @@
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -18,6 +18,9 @@ from tests.tiny import write_tiny
 HEADLESS = ("--headless", "--only-summary")
 ONE = ("--model", "one", "--picture", "jpeg-224")
 NOBODY = "http://127.0.0.1:9"
+ALL = ("classify jpeg-224", "infer x1", "infer x8", "compare jpeg-224")
+LARGE = ("classify png-375", "infer x2", "infer x4", "infer x16", "infer x32", "infer x64")
+"""What is seldom asked for: the rows of the run that forks its workers."""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,13 @@ def runs(
         for name, words in arguments.items()
     }
     started |= master_and_workers(folder, service.url)
+    port = str(free_port())
+    started["forking"] = LocustProcess(
+        folder / "forking", *HEADLESS, "--processes", "2", "--master-bind-host", "127.0.0.1",
+        "--master-bind-port", port, "--master-port", port, "--host", service.url, "--model", "one",
+        "-u", "6", "-r", "6", "-t", "2", "--mix", "pictures=1,pixels=2", "--picture", "png-375",
+        "--batch-size", "2", "4", "16", "32", "64",
+    )  # fmt: skip
     yield started
     for process in started.values():
         process.close()
@@ -84,14 +94,17 @@ def master_and_workers(folder: Path, url: str) -> dict[str, LocustProcess]:
     }
 
 
-def check_tables(ended: Ended) -> None:
-    """Rows of each kind of user and of each stage, which all requests are not counted among."""
+def check_requests(ended: Ended, names: Sequence[str]) -> None:
+    """Some of each of these rows, all of them right, and no others."""
     assert ended.code == 0, ended.log
     assert not ended.failures
-    names = ("classify jpeg-224", "infer x1", "infer x8", "compare jpeg-224")
-    total = sum(ended.requests(name) for name in names)
-    assert all(ended.requests(name) for name in names)
-    assert ended.requests("Aggregated", "") == total
+    assert {name for kind, name in ended.rows if kind == "POST"} == set(names)
+    assert ended.requests("Aggregated", "") == sum(ended.requests(name) for name in names)
+
+
+def check_tables(ended: Ended) -> None:
+    """Rows of each kind of user and of each stage, which all requests are not counted among."""
+    check_requests(ended, ALL)
     for group, stage in (("classify", "decode"), ("infer x8", "inference"), ("compare", "total")):
         assert ("stage", f"{group}: {stage}") in ended.rows
         assert f"{group}: {stage}" in ended.html
@@ -154,6 +167,14 @@ def test_a_master_adds_up_what_its_workers_did(runs: dict[str, LocustProcess]) -
     assert "2 workers connected" in ended.log
     for worker in ("first worker", "second worker"):
         assert runs[worker].wait().code == 0
+
+
+def test_forked_workers_ask_with_png_and_large_batches(runs: dict[str, LocustProcess]) -> None:
+    ended = runs["forking"].wait()
+    check_requests(ended, LARGE)
+    assert "2 workers connected" in ended.log
+    for name in LARGE[1:]:
+        assert ended.requests(f"{name}: total", "stage") == ended.requests(name)
 
 
 def test_the_page_offers_the_options_and_runs_with_them(

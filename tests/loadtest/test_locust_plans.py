@@ -99,7 +99,7 @@ def ramp() -> Plan:
 def test_ramp_ends_at_the_users_whose_latency_is_over_the_bound() -> None:
     course, users, told = run(ramp(), Crowd(slow=0.003, failed=0.0))
     assert users == [1] * 4 + [2] * 4 + [3] * 4 + [4] * 4
-    assert (course.held, course.broke) == (3, 4)
+    assert (course.held, course.broke, course.exit_code) == (3, 4, 0)
     assert told[-1] == "p99=100ms,errors=1% broke at 4 users; 3 users kept it"
     assert "4 users: p99 is 1s, 900ms (900%) over the bound of 100ms" in told
     assert told[0].startswith("step 1 of 10, 1 users: 1,000.0 requests/s, p50 5 ms, p99 5 ms")
@@ -114,12 +114,13 @@ def test_ramp_ends_at_the_users_with_too_many_errors() -> None:
 def test_ramp_that_nobody_breaks_says_so() -> None:
     course, users, told = run(ramp(), Crowd(slow=0.0, failed=0.0))
     assert (len(users), course.held, course.broke) == (40, 10, None)
+    assert course.exit_code is None  # as locust has it
     assert told[-1].startswith("p99=100ms,errors=1% did not break; 10 users kept it")
 
 
 def test_ramp_that_the_first_user_breaks_has_nothing_that_held() -> None:
     course, users, told = run(ramp(), Crowd(slow=1.0, failed=0.0))
-    assert (users, course.held, course.broke) == ([1] * 4, None, 1)
+    assert (users, course.held, course.broke, course.exit_code) == ([1] * 4, None, 1, 1)
     assert told[-1].endswith("broke at 1 users; no step is known to have kept it")
 
 
@@ -133,7 +134,7 @@ def after_one_step(times: dict[float, int]) -> tuple[Course, tuple[str, ...]]:
 
 def test_too_few_answers_neither_break_nor_keep() -> None:
     course, told = after_one_step({20.0: 300, 900.0: 6})
-    assert (course.held, course.broke) == (None, None)
+    assert (course.held, course.broke, course.exit_code) == (None, None, 1)
     assert "n too small" in told[1]
     assert told[2].startswith("p99=100ms,errors=1% did not break; no step is known to have kept it")
 
@@ -163,4 +164,4 @@ def test_other_shapes_tell_of_each_phase_and_end_with_their_time() -> None:
     assert [line.partition(":")[0] for line in told] == [
         "before the spike, 2 users", "spike, 9 users", "after it, 2 users",
     ]  # fmt: skip
-    assert course.broke is None
+    assert (course.broke, course.exit_code) == (None, None)

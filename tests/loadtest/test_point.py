@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.gate import failures
+from loadtest.gate import failures, undecided_errors
 from loadtest.goodput import find_goodput, probe_load
 from loadtest.load import Closed, Load, Open
-from loadtest.objections import objections
+from loadtest.objections import UNSENT, objections
 from loadtest.outcome import SLICES
 from loadtest.perf_analyzer_csv import require_writable, rows, write_csv
-from loadtest.point import UNSENT, Point, floor_point
+from loadtest.point import Point, floor_point
 from loadtest.records import goodput_record, load_record
 from loadtest.search import Effort
 from loadtest.slo import parse
@@ -190,6 +190,16 @@ def test_gate_says_why_it_stays_shut(made: Point, told: list[str]) -> None:
     assert all(words in it for words, it in zip(told, found, strict=True))
 
 
+def test_errors_that_nothing_was_asked_of_are_a_warning() -> None:
+    failing = point(errors={"status 503": 250})
+
+    told = undecided_errors([point(), failing])
+    assert told.startswith("errors decide nothing without an SLO, up to 20.00% at small-onnx-fp32,")
+    assert failures([failing]) == ()
+    assert undecided_errors([failing, point(slo="p50=1s")]) == ""
+    assert undecided_errors([point()]) == ""
+
+
 def test_requests_dropped_by_a_slow_service_are_known_by_their_objection() -> None:
     tally = Tally(begin=0.0, end=1.0)
     tally.drop(0.5)
@@ -245,6 +255,27 @@ def test_goodput_is_the_rate_that_keeps_the_slo(slo: str, failed: str) -> None:
     record = goodput_record(goodput, RUN, "2026-01-31T12:00:00+00:00")
     assert record is not None
     assert record.settings["rate"] == goodput.found.kept
+
+
+def test_wrong_answers_at_any_rate_of_a_search_fail_it() -> None:
+    """A service that mixes answers up when it is pressed is not fit, whatever rate it keeps."""
+
+    def mixing(rate: float) -> Point:
+        pressed = rate > 100
+        return point(
+            traffic=Open(rate),
+            seconds=0.050 if pressed else 0.010,
+            errors={"wrong answer": 1} if pressed else None,
+            slo="p99=20ms",
+        )
+
+    goodput = find_goodput(
+        point().outcome.target, MODEL, parse("p99=20ms"), Effort(), probe=mixing, start=30.0
+    )
+
+    assert goodput.kept
+    (told,) = failures([goodput])
+    assert "in all probes, wrong answer: an example of wrong answer" in told
 
 
 def test_goodput_of_a_service_that_keeps_nothing() -> None:

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadtest.answers import Answer
 from loadtest.load import Closed, Load, Open
 from loadtest.outcome import Outcome
-from loadtest.prepared import Golden, prepare
+from loadtest.prepared import prepare
 from loadtest.run import run_load
 from loadtest.service import floor_of, read_model, read_models
 from loadtest.target import BodyKind, Protocol, Target
-from measuring.errors import CheckError, InputError, MissingError
-from measuring.pictures import varied_pictures
+from measuring.errors import InputError, MissingError
 from tests.loadtest.canned_service import OK, CannedService
 from tests.tiny import SIZE, tiny_logits
+
+WEIGHTS = np.random.default_rng(0).normal(0, 0.1, (3, 32)).astype(np.float32)
 
 
 def require_consistent(outcome: Outcome) -> None:
@@ -120,23 +120,13 @@ def test_floor_is_found_beside_the_model_and_answers_zeros(tiny_service: str) ->
     assert prepared.notes == ()  # that all of its answers are the same is no surprise
 
 
-def test_golden_answers_are_held_against_the_service(
-    tiny_service: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    pictures = varied_pictures(2, SIZE, seed=5)
-    right = tiny_logits(pictures, _weights()).astype(np.float32)
-    golden = [
-        Golden([picture.tobytes()], Answer(b"", logits=logits[None]))
-        for picture, logits in zip(pictures, right, strict=True)
-    ]
-    prepared = prepare(Target(tiny_service, "tiny"), golden=golden)
-    assert prepared.references[1] is golden[1].answer
-    with pytest.raises(CheckError, match="golden request 0 is not the right one"):
-        prepare(Target(tiny_service, "floor"), golden=golden)
-
-
-def _weights() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return np.random.default_rng(0).normal(0, 0.1, (3, 32)).astype(np.float32)
+def test_first_answers_are_those_of_the_network(tiny_service: str) -> None:
+    """What later answers are held to, from the bodies themselves."""
+    prepared = prepare(Target(tiny_service, "tiny", batch=2))
+    for message, reference in zip(prepared.messages, prepared.references, strict=True):
+        pixels = np.frombuffer(message[-2 * 3 * SIZE**2 :], np.uint8).reshape(2, SIZE, SIZE, 3)
+        assert reference.logits is not None
+        assert reference.logits == pytest.approx(tiny_logits(pixels, WEIGHTS), abs=1e-4)
 
 
 def test_model_that_is_not_there_is_named_with_those_that_are(tiny_service: str) -> None:
