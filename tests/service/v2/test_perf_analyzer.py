@@ -1,5 +1,7 @@
 """NVIDIA's load generator reads what the service says of itself, and both count the same."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,9 +83,12 @@ def test_concurrency_from_one_to_four_with_our_metrics(
 def test_server_counts_what_the_client_counts(
     service: ServiceProcess, tmp_path: Path, arguments: list[str], images: int
 ) -> None:
-    before = totals(service)
+    before: list[tuple[int, int]] = []
 
-    report = analyse(service.url, tmp_path / "table.csv", *arguments, "--request-count", str(COUNT))
+    report = analyse(
+        service.url, tmp_path / "table.csv", *arguments, "--request-count", str(COUNT),
+        begin=lambda: before.append(totals(service)),
+    )  # fmt: skip
 
     ((client, inferences, requests),) = report.counts
     assert client == COUNT
@@ -91,9 +96,21 @@ def test_server_counts_what_the_client_counts(
     assert 0 < requests <= COUNT
     assert 0 < inferences <= COUNT * images
     after = totals(service)
-    assert (after[0] - before[0], after[1] - before[1]) == (COUNT * images, COUNT)
+    images_before, requests_before = before[-1]
+    assert (after[0] - images_before, after[1] - requests_before) == (COUNT * images, COUNT)
     assert len(report.rows) == 1
     check_times(report)
+
+
+def test_run_that_waits_for_an_answer_is_told_from_one_that_hangs(
+    service: ServiceProcess, tmp_path: Path
+) -> None:
+    os.kill(service.process.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(AssertionError, match="no answer within 2 s"):
+            analyse(service.url, tmp_path / "t.csv", "--request-count", "1", patience=2.0)
+    finally:
+        os.kill(service.process.pid, signal.SIGCONT)
 
 
 @pytest.fixture
