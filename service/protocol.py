@@ -14,6 +14,8 @@ import orjson
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.one_write import OneWrite
+
 HEAD_BYTES = 64 * 1024
 """Bytes of request line and headers, checked after each read from the socket; also of what
 surrounds a body in chunks, between two of its bytes."""
@@ -130,6 +132,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._to_be_read_again():
             return
         super().on_headers_complete()
+        bodiless = self.scope["method"] == "HEAD"
+        self.cycle.transport = OneWrite(self.transport, bodiless=bodiless)  # type: ignore[assignment]
         self._in_body = True
         self._head_bytes = 0
         if len(self.pipeline) > PIPELINED:

@@ -279,3 +279,24 @@ def test_ambiguous_framing_is_refused_and_ends_the_connection(
         answer = everything(connection)
     assert statuses(answer) == [400]
     assert "Expected HTTP/1.1" in json.loads(answer[answer.index(b"{") :])["error"]
+
+
+@pytest.mark.parametrize("request_", [ALIVE, NOWHERE + b"0\r\n\r\n"], ids=["found", "not-found"])
+def test_head_and_body_of_an_answer_come_in_one_piece(
+    service: LocalService, request_: bytes
+) -> None:
+    with service.connect() as connection:
+        for _ in range(50):
+            connection.sendall(request_)
+            head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
+            assert b"content-length: %d" % len(body) in head
+
+
+def test_head_without_a_body_comes_at_once(service: LocalService) -> None:
+    with service.connect() as connection:
+        for _ in range(2):
+            connection.sendall(ALIVE.replace(b"GET", b"HEAD"))
+            answer = connection.recv(1 << 16)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert answer.endswith(b"\r\n\r\n")
+        assert ask(connection) == 200
