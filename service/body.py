@@ -18,6 +18,7 @@ from service.errors import (
     RefusedError,
 )
 from service.exchange import exchange_of
+from service.protocol import WHOLE
 from service.settings import Limits
 
 
@@ -53,20 +54,25 @@ class BodyReader:
         reading.held = 0
 
     async def _receive(self, reading: "Reading") -> bytes:
-        chunks: list[bytes] = []
+        if reading.request.scope.get(WHOLE):  # there is nothing to wait for
+            return await self._gather(reading)
         try:
             async with asyncio.timeout(max(0.0, reading.deadline - time.perf_counter())):
-                while (message := await reading.request.receive())["type"] == "http.request":
-                    chunk: bytes = message.get("body", b"")
-                    self._hold(len(chunk), reading)
-                    chunks.append(chunk)
-                    if not message.get("more_body", False):
-                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                return await self._gather(reading)
         except TimeoutError as error:
             raise DeadlineError(
                 "the deadline passed before the whole body had come; "
                 "send faster, a smaller image, or a larger X-Request-Timeout"
             ) from error
+
+    async def _gather(self, reading: "Reading") -> bytes:
+        chunks: list[bytes] = []
+        while (message := await reading.request.receive())["type"] == "http.request":
+            chunk: bytes = message.get("body", b"")
+            self._hold(len(chunk), reading)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
         raise DisconnectedError("the client closed the connection inside the body")
 
     async def _inflate(self, body: bytes, coding: bytes, reading: "Reading") -> bytes:

@@ -33,6 +33,8 @@ BODY_PIECE = 1 << 18
 nothing beside the bodies that it holds itself."""
 CONNECTION = "stride.connection"
 """Where the scope of a request has its connection."""
+WHOLE = "stride.whole"
+"""In the scope of a request once all of it has come."""
 
 
 class Connection(Protocol):
@@ -71,6 +73,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.on_lost: Callable[[], None] | None = None
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._in_head = False
         self._in_body = False
         self._body_came = False
         self._end_timer: asyncio.TimerHandle | None = None
@@ -107,20 +110,18 @@ class BoundedProtocol(HttpToolsProtocol):
             super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._head_timer is None:
-            if self._body_came or not (self._in_body or self._idle()):
-                return
-            if not self._in_body:  # line ends between two requests
-                self._begin_head()
-        self._head_bytes += len(data)
+        between = not self._in_body and self._idle()
+        if self._head_timer is None and (self._in_head or (between and not self._body_came)):
+            self._begin_head()  # of a head that goes on, or with line ends before the next one
+        if (self._head_timer or self._in_body) and not self._body_came:
+            self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES:
             self._refuse(431, f"the request line and headers are over {HEAD_BYTES} bytes")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope[CONNECTION] = self  # type: ignore[literal-required]
-        if self._head_timer is None:
-            self._begin_head()
+        self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """What stands behind a body is left out: nobody needs it, and its sum has no bound."""
@@ -128,6 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._end_head()
         if self.transport.is_closing() or self._to_be_read_again():
             return
@@ -146,7 +148,12 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.response_complete or self.transport.is_closing():
             return
-        cycle.body += body
+        if not cycle.body:
+            cycle.body = body  # which is all of it, mostly, and then needs no copy
+        else:
+            if isinstance(cycle.body, bytes):
+                cycle.body = bytearray(cycle.body)
+            cycle.body += body
         if len(cycle.body) > BODY_PIECE:
             self.flow.pause_reading()
             cycle.message_event.set()
@@ -155,6 +162,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._in_body:  # hung up, or to be read again
             return
         self._in_body = False
+        self.scope[WHOLE] = True  # type: ignore[literal-required]
         super().on_message_complete()
         if self._end_timer is not None:
             self._end_timer.cancel()

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
@@ -300,3 +301,39 @@ def test_head_without_a_body_comes_at_once(service: LocalService) -> None:
             assert answer.startswith(b"HTTP/1.1 200 ")
             assert answer.endswith(b"\r\n\r\n")
         assert ask(connection) == 200
+
+
+def test_head_that_begins_in_one_read_with_a_large_body_is_not_too_long(
+    service: LocalService,
+) -> None:
+    large = classify(bytes(3 * protocol.HEAD_BYTES), b"Connection: keep-alive")
+    with service.connect() as connection:
+        for _ in range(20):
+            connection.sendall(large + ALIVE[:10])
+            connection.sendall(ALIVE[10:])
+            answer = b""
+            while len(statuses(answer)) < 2 or not answer.endswith(b"}"):
+                answer += connection.recv(1 << 16)
+            assert statuses(answer) == [415, 200]
+
+
+def test_head_that_stops_behind_a_body_is_too_late(
+    service: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
+    with service.connect() as connection:
+        connection.sendall(classify(png()) + ALIVE[:10])
+        assert statuses(everything(connection)) == [200, 408]
+
+
+@pytest.mark.parametrize("sizes", [(1,), (1, 1), (100_000, 7, 300_000)], ids=str)
+def test_body_in_any_pieces_is_whole(service: LocalService, sizes: tuple[int, ...]) -> None:
+    body = png() + bytes(sum(sizes))  # what stands behind a picture is not looked at
+    head = classify(body)[: -len(body)]
+    ends = [len(png()), *accumulate(sizes, initial=len(png()))][1:]
+    with service.connect() as connection:
+        connection.sendall(head)
+        for start, end in pairwise([0, *ends]):
+            connection.sendall(body[start:end])
+            assert service.client.get("/healthz").status == 200  # it has read that much
+        assert ask(connection, b"") == 200
