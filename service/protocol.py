@@ -148,12 +148,7 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.response_complete or self.transport.is_closing():
             return
-        if not cycle.body:
-            cycle.body = body  # which is all of it, mostly, and then needs no copy
-        else:
-            if isinstance(cycle.body, bytes):
-                cycle.body = bytearray(cycle.body)
-            cycle.body += body
+        cycle.body = _joined(cycle.body, body)  # type: ignore[assignment]
         if len(cycle.body) > BODY_PIECE:
             self.flow.pause_reading()
             cycle.message_event.set()
@@ -278,3 +273,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._expect_reading(unread)
+
+
+def _joined(held: bytes | bytearray, more: bytes) -> bytes | bytearray:
+    """Without a copy where `more` is all, as it is mostly."""
+    if not held:
+        return more
+    if isinstance(held, bytes):
+        held = bytearray(held)
+    held += more
+    return held
