@@ -4,7 +4,6 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
@@ -280,60 +279,3 @@ def test_ambiguous_framing_is_refused_and_ends_the_connection(
         answer = everything(connection)
     assert statuses(answer) == [400]
     assert "Expected HTTP/1.1" in json.loads(answer[answer.index(b"{") :])["error"]
-
-
-@pytest.mark.parametrize("request_", [ALIVE, NOWHERE + b"0\r\n\r\n"], ids=["found", "not-found"])
-def test_head_and_body_of_an_answer_come_in_one_piece(
-    service: LocalService, request_: bytes
-) -> None:
-    with service.connect() as connection:
-        for _ in range(50):
-            connection.sendall(request_)
-            head, _, body = connection.recv(1 << 16).partition(b"\r\n\r\n")
-            assert b"content-length: %d" % len(body) in head
-
-
-def test_head_without_a_body_comes_at_once(service: LocalService) -> None:
-    with service.connect() as connection:
-        for _ in range(2):
-            connection.sendall(ALIVE.replace(b"GET", b"HEAD"))
-            answer = connection.recv(1 << 16)
-            assert answer.startswith(b"HTTP/1.1 200 ")
-            assert answer.endswith(b"\r\n\r\n")
-        assert ask(connection) == 200
-
-
-def test_head_that_begins_in_one_read_with_a_large_body_is_not_too_long(
-    service: LocalService,
-) -> None:
-    large = classify(bytes(3 * protocol.HEAD_BYTES), b"Connection: keep-alive")
-    with service.connect() as connection:
-        for _ in range(20):
-            connection.sendall(large + ALIVE[:10])
-            connection.sendall(ALIVE[10:])
-            answer = b""
-            while len(statuses(answer)) < 2 or not answer.endswith(b"}"):
-                answer += connection.recv(1 << 16)
-            assert statuses(answer) == [415, 200]
-
-
-def test_head_that_stops_behind_a_body_is_too_late(
-    service: LocalService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
-    with service.connect() as connection:
-        connection.sendall(classify(png()) + ALIVE[:10])
-        assert statuses(everything(connection)) == [200, 408]
-
-
-@pytest.mark.parametrize("sizes", [(1,), (1, 1), (100_000, 7, 300_000)], ids=str)
-def test_body_in_any_pieces_is_whole(service: LocalService, sizes: tuple[int, ...]) -> None:
-    body = png() + bytes(sum(sizes))  # what stands behind a picture is not looked at
-    head = classify(body)[: -len(body)]
-    ends = [len(png()), *accumulate(sizes, initial=len(png()))][1:]
-    with service.connect() as connection:
-        connection.sendall(head)
-        for start, end in pairwise([0, *ends]):
-            connection.sendall(body[start:end])
-            assert service.client.get("/healthz").status == 200  # it has read that much
-        assert ask(connection, b"") == 200
