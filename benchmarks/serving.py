@@ -117,7 +117,7 @@ def _open(stack: ExitStack, repository: Path, network: str, ways: set[str]) -> d
     if PLAIN in ways:
         opened[PLAIN] = plain(stack, exact, pictures)
     if BEST in ways:
-        opened[BEST] = served(stack, best, runtime, pictures)
+        opened[BEST] = served(stack, best, runtime, pictures, as_limit=False)
     return opened
 
 

@@ -69,9 +69,14 @@ def limit(stack: ExitStack, artifact: Path, runtime: str, pictures: Bodies, fold
     return run
 
 
-def served(stack: ExitStack, artifact: Path, runtime: str, pictures: Bodies) -> Drive:
-    """`stride serve` with this artifact alone."""
-    option = f"m={artifact.name}:runtime={runtime},instances={INSTANCES},threads=1,max_batch=1"
+def served(
+    stack: ExitStack, artifact: Path, runtime: str, pictures: Bodies, *, as_limit: bool = True
+) -> Drive:
+    """`stride serve` with this artifact alone: one picture after another in as many instances as
+    the engines alone have, or as the service chooses itself."""
+    option = f"m={artifact.name}:runtime={runtime}"
+    if as_limit:
+        option += f",instances={INSTANCES},threads=1,max_batch=1"
     server = stack.enter_context(Server(serve_command(artifact, option), ready="/readyz"))
     posts = {
         "jpeg": Post(server.url, "/v1/classify?model=m", pictures.jpeg),
