@@ -17,7 +17,7 @@ class OneWrite:
         self._head = b"" if bodiless else None
 
     def write(self, data: bytes) -> None:
-        if data.startswith(_INTERIM):
+        if self._head is None and data.startswith(_INTERIM):
             self._transport.write(data)
         elif self._head is None:
             self._head = data
@@ -26,7 +26,7 @@ class OneWrite:
             self._transport.write(head + data if head else data)
 
     def close(self) -> None:
-        if self._head:
+        if self._head and not self._transport.is_closing():
             self.write(b"")
         self._transport.close()
 

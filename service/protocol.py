@@ -17,8 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.one_write import OneWrite
 
 HEAD_BYTES = 64 * 1024
-"""Bytes of request line and headers, checked after each read from the socket; also of what
-surrounds a body in chunks, between two of its bytes."""
+"""Bytes of request line and headers, counted by reads from the socket, but not those in which an
+earlier request ended; also of what surrounds a body in chunks, between two of its bytes."""
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a later request on it, to the end of the head."""
 REST_SECONDS = 10.0
@@ -75,7 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._in_head = False
         self._in_body = False
-        self._body_came = False
+        self._beyond_head = False
         self._end_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
         self._upgrade: tuple[bytes, int] | None = None
@@ -100,7 +100,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.on_lost = None
 
     def data_received(self, data: bytes) -> None:
-        self._body_came = False
+        self._beyond_head = False
         super().data_received(data)
         while self._upgrade is not None:
             head, at = self._upgrade
@@ -111,9 +111,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         between = not self._in_body and self._idle()
-        if self._head_timer is None and (self._in_head or (between and not self._body_came)):
+        if self._head_timer is None and (self._in_head or (between and not self._beyond_head)):
             self._begin_head()  # of a head that goes on, or with line ends before the next one
-        if (self._head_timer or self._in_body) and not self._body_came:
+        if (self._head_timer or self._in_body) and not self._beyond_head:
             self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES:
             self._refuse(431, f"the request line and headers are over {HEAD_BYTES} bytes")
@@ -143,7 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Wakes the application at the end of the body, or of a piece of it."""
-        self._body_came = True
+        self._beyond_head = True
         self._head_bytes = 0
         cycle = self.cycle
         if cycle.response_complete or self.transport.is_closing():
@@ -157,6 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._in_body:  # hung up, or to be read again
             return
         self._in_body = False
+        self._beyond_head = True
         self.scope[WHOLE] = True  # type: ignore[literal-required]
         super().on_message_complete()
         if self._end_timer is not None:
@@ -244,7 +245,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_head()
         if self.transport.is_closing():
             return
-        if self._idle() or (self._in_body and not self.cycle.response_started):
+        answering = self._in_body and not self.pipeline and not self.cycle.response_started
+        if self._idle() or answering:
             body = orjson.dumps({"error": message})
             head = (
                 f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nconnection: close\r\n"

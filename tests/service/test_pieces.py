@@ -9,7 +9,15 @@ from service import protocol
 from tests.service.client import png
 from tests.service.fakes import FakeEngine
 from tests.service.local_service import LocalService
-from tests.service.test_connections import ALIVE, NOWHERE, ask, classify, everything, statuses
+from tests.service.test_connections import (
+    ALIVE,
+    CHUNKED,
+    NOWHERE,
+    ask,
+    classify,
+    everything,
+    statuses,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +82,41 @@ def test_body_in_any_pieces_is_whole(service: LocalService, sizes: tuple[int, ..
             connection.sendall(body[start:end])
             assert service.client.get("/healthz").status == 200  # it has read that much
         assert ask(connection, b"") == 200
+
+
+def test_many_short_requests_before_a_piece_of_one_are_no_long_head(service: LocalService) -> None:
+    request = ALIVE.replace(b"Host: x", b"Host: x\r\nX-Filler: " + b"f" * 1200)
+    count = protocol.PIPELINED - 7
+    assert count * len(request) > protocol.HEAD_BYTES
+    with service.connect() as connection:
+        connection.sendall(request * count + ALIVE[:10])
+        assert service.client.get("/healthz").status == 200  # it has read that much
+        end = ALIVE.replace(b"Host: x", b"Connection: close\r\nHost: x")[10:]
+        connection.sendall(end)
+        assert statuses(everything(connection)) == [200] * (count + 1)
+
+
+def test_end_of_a_body_that_was_answered_before_begins_no_head(
+    service: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
+    with service.connect() as connection:
+        assert ask(connection, NOWHERE) == 404
+        connection.sendall(b"0\r\n\r\n")
+        connection.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            connection.recv(1000)
+
+
+def test_refusal_never_comes_before_an_earlier_answer() -> None:
+    engine = FakeEngine(held=True)
+    running = LocalService(engine, None)
+    try:
+        with running.connect() as connection:
+            connection.sendall(classify(png()))
+            assert engine.entered.acquire(timeout=10)
+            connection.sendall(CHUNKED + b"5;" + b"e" * 3 * protocol.HEAD_BYTES)
+            assert everything(connection) == b""
+    finally:
+        engine.let_go()
+        running.stop()
