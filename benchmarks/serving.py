@@ -32,6 +32,7 @@ from measuring.record import Measurement, Scalar, append_measurements, now
 NETWORKS = ("shufflenet_v2_x1_0", "shufflenet_v2_x0_5")
 NAME = "serving"
 LIMIT, SERVED, PLAIN, BEST = "engines alone", "stride", "plain FastAPI", "stride, best artifact"
+BEST_LIMIT = "engines alone, best artifact"
 BEST_ARTIFACT = ("onnx-int8", "openvino")
 KINDS = ("jpeg", "tensor")
 CONNECTIONS = (16, 64)
@@ -54,6 +55,7 @@ CELLS = tuple(
     for kind in KINDS
     for way, loads in (
         (LIMIT, (INSTANCES,)), (SERVED, CONNECTIONS), (PLAIN, CONNECTIONS), (BEST, (16,)),
+        (BEST_LIMIT, (INSTANCES,)),
     )
     for connections in loads
 )  # fmt: skip
@@ -116,6 +118,8 @@ def _open(stack: ExitStack, repository: Path, network: str, ways: set[str]) -> d
         opened[SERVED] = served(stack, exact, "onnxruntime", pictures)
     if PLAIN in ways:
         opened[PLAIN] = plain(stack, exact, pictures)
+    if BEST_LIMIT in ways:
+        opened[BEST_LIMIT] = limit(stack, best, runtime, pictures, folder)
     if BEST in ways:
         opened[BEST] = served(stack, best, runtime, pictures, as_limit=False)
     return opened

@@ -8,7 +8,7 @@ from operator import sub, truediv
 
 from benchmarks import serving_bare, serving_floor
 from benchmarks.pages import PUBLISHED, ROOT, header, machine_line, number, rewrite_part, row
-from benchmarks.serving import BEST, KINDS, LIMIT, NAME, PLAIN, SERVED
+from benchmarks.serving import BEST, BEST_LIMIT, KINDS, LIMIT, NAME, PLAIN, SERVED
 from benchmarks.serving_summary import (
     Records,
     Rounds,
@@ -29,6 +29,8 @@ README = ROOT / "README.md"
 PART = "made by python -m benchmarks.serving_page"
 LIBRARIES = ("onnxruntime", "openvino", "fastapi", "uvicorn", "uvloop", "httptools", "pillow")
 WAYS = (LIMIT, SERVED, BEST, PLAIN)
+ALONE = (LIMIT, BEST_LIMIT)
+"""Ways without connections."""
 
 
 def tables(measurements: Sequence[Measurement]) -> str:
@@ -70,7 +72,7 @@ def _left_out(records: Records) -> str:
 
 
 def _rounds(records: Records, network: str, kind: str, way: str, connections: int) -> Rounds:
-    return records.rounds(network, kind, way, 0 if way == LIMIT else connections)
+    return records.rounds(network, kind, way, 0 if way in ALONE else connections)
 
 
 def _spread(rounds: Rounds, of: Callable[[Measurement], float]) -> Spread:
@@ -83,12 +85,12 @@ def _ways(records: Records) -> list[str]:
          "server CPU ms", "generator CPU ms")
     )  # fmt: skip
     for network, kind, connections in records.contests():
-        for way in WAYS:
+        for way in (*WAYS, BEST_LIMIT):
             rounds = records.rounds(network, kind, way, connections)
-            if way == LIMIT and connections == 16:
+            if way in ALONE and connections == 16:
                 rounds = records.rounds(network, kind, way)
             if rounds:
-                told = "" if way == LIMIT else str(connections)
+                told = "" if way in ALONE else str(connections)
                 lines.append(row([network, kind, told, way, *_figures(rounds)]))
     return lines
 
@@ -128,12 +130,18 @@ def _discounted(records: Records, contest: tuple[str, str, int]) -> Spread | Non
 
 
 def _ratios(records: Records) -> list[str]:
-    lines = header(("network", "body", "connections", "the same file", "best artifact"))
+    lines = header(
+        ("network", "body", "connections", "the same file", "best artifact",
+         "best artifact's engines alone")
+    )  # fmt: skip
     for network, kind, connections in records.contests():
         theirs = records.rounds(network, kind, PLAIN, connections)
         cells = []
-        for way in (SERVED, BEST):
-            ratio = paired(records.rounds(network, kind, way, connections), theirs, truediv, rate)
+        for way in (SERVED, BEST, BEST_LIMIT):
+            ours = records.rounds(network, kind, way, connections)
+            if way == BEST_LIMIT and connections == 16:
+                ours = records.rounds(network, kind, way)
+            ratio = paired(ours, theirs, truediv, rate)
             cells.append(ratio.told(2) if ratio else "")
         if any(cells):
             lines.append(row([network, kind, str(connections), *cells]))

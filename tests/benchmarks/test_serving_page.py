@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import serving_bare, serving_page
-from benchmarks.serving import BEST, LIMIT, PLAIN, SERVED
+from benchmarks.serving import BEST, BEST_LIMIT, LIMIT, PLAIN, SERVED
 from benchmarks.serving_summary import discounted_rate, spread
 from measuring.latencies import latencies
 from measuring.machine import fingerprint
@@ -33,6 +33,7 @@ def all_ways() -> list[Measurement]:
     return [
         *closed(LIMIT, 1_000, 8.0, connections=2), *closed(SERVED, 900, 7.6),
         *closed(BEST, 2_000, 7.6), *closed(PLAIN, 800, 7.6),
+        *closed(BEST_LIMIT, 2_400, 7.6, connections=2),
     ]  # fmt: skip
 
 
@@ -53,7 +54,10 @@ def test_tables_compare_round_by_round() -> None:
     added = 7.6 / 901 - 8.0 / 1001
     assert f"| net | tensor | 16 | {added * 1e3:.3f} (" in page
     assert "| 0.900 (0.900 to 0.900) |" in page
-    assert "| net | tensor | 16 | 1.12 (1.12 to 1.12) | 2.50 (2.50 to 2.50) |" in page
+    alone = "| net | tensor |  | engines alone, best artifact | 600 (600 to 600) | 100.00 | 150.00 |"
+    assert alone in page
+    ratios = ("1.12 (1.12 to 1.12)", "2.50 (2.50 to 2.50)", "3.00 (2.99 to 3.00)")
+    assert f"| net | tensor | 16 | {' | '.join(ratios)} |" in page
     assert "capacity" not in page
 
 
