@@ -54,8 +54,7 @@ def test_tables_compare_round_by_round() -> None:
     added = 7.6 / 901 - 8.0 / 1001
     assert f"| net | tensor | 16 | {added * 1e3:.3f} (" in page
     assert "| 0.900 (0.900 to 0.900) |" in page
-    alone = "| net | tensor |  | engines alone, best artifact | 600 (600 to 600) | 100.00 | 150.00 |"
-    assert alone in page
+    assert "| net | tensor |  | engines alone, best artifact | 600 (600 to 600) | 100.00 |" in page
     ratios = ("1.12 (1.12 to 1.12)", "2.50 (2.50 to 2.50)", "3.00 (3.00 to 3.00)")
     assert f"| net | tensor | 16 | {' | '.join(ratios)} |" in page
     assert "capacity" not in page
