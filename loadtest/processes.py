@@ -64,29 +64,47 @@ def started(task: Task) -> Iterator[Pipe]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process: BaseProcess = context.Process(target=_live, args=(theirs, task), daemon=True)
-    with _endings_held_back():
-        process.start()
-    theirs.close()
     try:
+        with _endings_held_back():
+            process.start()
+        theirs.close()
         yield ours
     finally:
         ours.close()  # which ends a process that is still at work
-        process.join(5)
-        if process.is_alive():
-            process.kill()
-            process.join()
+        theirs.close()
+        if process.pid is not None:
+            process.join(5)
+            if process.is_alive():
+                process.kill()
+                process.join()
 
 
 @contextmanager
 def _endings_held_back() -> Iterator[None]:
     """A process that starts meanwhile is deaf to them until it has settled: Python would end with
-    a traceback."""
+    a traceback. This one hears of them afterwards, instead of leaving that one half made; the mask
+    is not enough for it, since other threads hear for the one that starts."""
     resource_tracker.ensure_running()  # which would let them through when it is started later
+    came: list[int] = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
+    handlers = {it: signal.getsignal(it) for it in _ENDINGS} if _is_main() else {}
+    for ending, handler in handlers.items():
+        if callable(handler):
+            signal.signal(ending, lambda number, _: came.append(number))
     try:
         yield
     finally:
+        for ending, handler in handlers.items():
+            if callable(handler):
+                signal.signal(ending, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number in came:
+            signal.raise_signal(number)
+
+
+def _is_main() -> bool:
+    """Whether this thread may set handlers."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def _live(pipe: Pipe, task: Task) -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import operator
 import os
 import signal
+import threading
 from multiprocessing.process import BaseProcess
 
 import pytest
@@ -44,6 +45,34 @@ def test_signal_to_all_while_one_starts_leaves_it_to_the_parent(
     process.join(60)
 
     assert process.exitcode == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_interrupt_while_one_starts_comes_when_it_has_started(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start, begun = BaseProcess.start, []
+
+    def hear() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
+        signal.raise_signal(signal.SIGINT)
+
+    def interrupted(process: BaseProcess) -> None:
+        """Another thread hears the signal, and this one is told between any two steps."""
+        other = threading.Thread(target=hear)
+        other.start()
+        other.join()
+        start(process)
+        begun.append(process)
+
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    monkeypatch.setattr(BaseProcess, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), started(TASK):
+        raise AssertionError("nothing is done any more")
+
+    assert [process.exitcode for process in begun] == [0]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
     assert capfd.readouterr().err == ""
 
 
