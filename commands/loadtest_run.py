@@ -78,12 +78,19 @@ class Kept:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM, which a pipeline that is cancelled sends, interrupts as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM, which a pipeline that is cancelled sends, interrupts as Ctrl-C does. Where that is
+    ignored, as in the background of a shell, it stays so."""
+    from loadtest.interrupts import forget, interrupt
+
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
+    if callable(signal.getsignal(signal.SIGINT)):
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+        forget()
 
 
 def measure(plan: "Sequence[Step]", kept: Kept, *, invalid: bool) -> None:

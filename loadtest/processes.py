@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 
 from loadtest.arrivals import moments
 from loadtest.generator import Generator
+from loadtest.interrupts import require_none
 from loadtest.load import Closed, Load
 from loadtest.prepared import Prepared
 from loadtest.tally import Tally, added
@@ -26,6 +27,8 @@ _LEAD = 0.1
 """Seconds from the word to begin until the first request may be due."""
 _LONGEST_START = 120.0
 _OVERTIME = 60.0
+_LOOK = 0.5
+"""Seconds between two looks whether to go on waiting."""
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -202,9 +205,12 @@ def give(pipe: Pipe, what: object) -> None:
 def receive(pipe: Pipe, longest: float) -> object:
     """What the process at the other end sends. Raises it where it is an error, StrideError where
     none came in so many seconds."""
+    until = time.perf_counter() + longest
     try:
-        if not pipe.poll(longest):
-            raise StrideError(f"a process of the generator said nothing for {longest:.0f} s")
+        while not pipe.poll(_LOOK):
+            require_none()
+            if time.perf_counter() > until:
+                raise StrideError(f"a process of the generator said nothing for {longest:.0f} s")
         found = pipe.recv()
     except (EOFError, OSError) as error:
         raise _ended() from error
