@@ -78,8 +78,8 @@ class Kept:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM, which a pipeline that is cancelled sends, interrupts as Ctrl-C does. Where that is
-    ignored, as in the background of a shell, it stays so."""
+    """SIGTERM, which a pipeline that is cancelled sends, interrupts as Ctrl-C does; the second one
+    at once. Where Ctrl-C is ignored, as in the background of a shell, it stays so."""
     from loadtest.interrupts import forget, interrupt
 
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}

@@ -9,6 +9,7 @@ from statistics import median
 
 from loadtest.answers import Answer, WrongAnswerError, read_answer, require_same, tell_apart
 from loadtest.bodies import Body, bodies, message, path
+from loadtest.interrupts import require_none
 from loadtest.service import Client, Model, Reply, read_model, read_models
 from loadtest.target import Target
 from measuring.errors import CheckError, InputError, MissingError, StrideError
@@ -68,6 +69,7 @@ def prepare(target: Target, *, seed: int = 0) -> Prepared:
     first, taken = [], []
     with closing(Client(target.url, api_key=target.api_key, timeout=target.timeout)) as client:
         for body in made:
+            require_none()
             started = time.perf_counter()
             first.append(_first_answer(client, target, model, body))
             taken.append(time.perf_counter() - started)

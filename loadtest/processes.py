@@ -27,7 +27,7 @@ _LEAD = 0.1
 """Seconds from the word to begin until the first request may be due."""
 _LONGEST_START = 120.0
 _OVERTIME = 60.0
-_LOOK = 0.5
+_LOOK = 0.1
 """Seconds between two looks whether to go on waiting."""
 _ENDINGS = (signal.SIGINT, signal.SIGTERM)
 

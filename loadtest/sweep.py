@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from loadtest.goodput import Goodput, find_goodput, probe_load
+from loadtest.interrupts import require_none
 from loadtest.load import Closed, Load
 from loadtest.other_load import glance, others
 from loadtest.outcome import Outcome
@@ -41,6 +42,7 @@ def carry_out(plan: Sequence[Step], watcher: Watcher, *, invalid: bool = False) 
     """
     sweep = _Sweep(watcher, lenient=invalid)
     for step in plan:
+        require_none()
         if isinstance(step, Measure):
             yield sweep.measure(step)
         else:
