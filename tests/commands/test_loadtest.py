@@ -188,7 +188,8 @@ def test_interrupted_test_keeps_what_was_measured(service: ServiceProcess, folde
         '[[point]]\nmodel = "alone"\nconcurrency = 1\nseconds = 0.2\nwarm_up = 0\n'
         '[[point]]\nmodel = "alone"\nrate = 10\nseconds = 600\n'
     )
-    command = [STRIDE, "loadtest", "--url", service.url, "--scenario", "two.toml"]
+    heard = ("env", "--default-signal=INT")  # also where the tests run in a shell's background
+    command = [*heard, STRIDE, "loadtest", "--url", service.url, "--scenario", "two.toml"]
     process = subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
     )

@@ -67,11 +67,15 @@ def test_interrupt_while_one_starts_comes_when_it_has_started(
 
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     monkeypatch.setattr(BaseProcess, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt), started(TASK):
-        raise AssertionError("nothing is done any more")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), started(TASK):
+            raise AssertionError("nothing is done any more")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
     assert [process.exitcode for process in begun] == [0]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
     assert capfd.readouterr().err == ""
 
