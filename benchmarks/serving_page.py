@@ -8,7 +8,7 @@ from operator import sub, truediv
 
 from benchmarks import serving_bare, serving_floor
 from benchmarks.pages import PUBLISHED, ROOT, header, machine_line, number, rewrite_part, row
-from benchmarks.serving import BEST, BEST_LIMIT, KINDS, LIMIT, NAME, PLAIN, SERVED
+from benchmarks.serving import BEST, BEST_LIMIT, CONNECTIONS, KINDS, LIMIT, NAME, PLAIN, SERVED
 from benchmarks.serving_summary import (
     Records,
     Rounds,
@@ -72,7 +72,10 @@ def _left_out(records: Records) -> str:
 
 
 def _rounds(records: Records, network: str, kind: str, way: str, connections: int) -> Rounds:
-    return records.rounds(network, kind, way, 0 if way in ALONE else connections)
+    """Engines alone, which have no connections, stand beside the fewest."""
+    if way not in ALONE:
+        return records.rounds(network, kind, way, connections)
+    return records.rounds(network, kind, way) if connections == CONNECTIONS[0] else []
 
 
 def _spread(rounds: Rounds, of: Callable[[Measurement], float]) -> Spread:
@@ -86,10 +89,7 @@ def _ways(records: Records) -> list[str]:
     )  # fmt: skip
     for network, kind, connections in records.contests():
         for way in (*WAYS, BEST_LIMIT):
-            rounds = records.rounds(network, kind, way, connections)
-            if way in ALONE and connections == 16:
-                rounds = records.rounds(network, kind, way)
-            if rounds:
+            if rounds := _rounds(records, network, kind, way, connections):
                 told = "" if way in ALONE else str(connections)
                 lines.append(row([network, kind, told, way, *_figures(rounds)]))
     return lines
@@ -138,9 +138,7 @@ def _ratios(records: Records) -> list[str]:
         theirs = records.rounds(network, kind, PLAIN, connections)
         cells = []
         for way in (SERVED, BEST, BEST_LIMIT):
-            ours = records.rounds(network, kind, way, connections)
-            if way == BEST_LIMIT and connections == 16:
-                ours = records.rounds(network, kind, way)
+            ours = _rounds(records, network, kind, way, connections)
             ratio = paired(ours, theirs, truediv, rate)
             cells.append(ratio.told(2) if ratio else "")
         if any(cells):

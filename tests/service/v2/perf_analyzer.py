@@ -30,7 +30,7 @@ def analyse(
     url: str,
     table: Path,
     *arguments: str,
-    begin: Callable[[], object] = tuple,
+    begin: Callable[[], object] = lambda: None,
     patience: float = 60.0,
 ) -> Report:
     """One run against the model `small`, `begin` called before. Raises AssertionError where it
