@@ -32,12 +32,21 @@ def load_tests(points: Sequence[Measurement], searches: Sequence[Measurement]) -
             "driven by stride loadtest. Latencies count from when a request was due, whether or "
             "not it could be sent then; every answer was checked. Percentiles stand where the "
             "answers are enough to claim them, n<... says how many it would take.",
-            "The floor is a model that answers zeros, under the same load: what the service and "
-            "the network around it take. What is above it is left for the backbone.",
+            *_of_the_floor(points),
         ),
         figures=_figures(points),
         tables=tables,
         notes=_notes(points),
+    )
+
+
+def _of_the_floor(points: Sequence[Measurement]) -> tuple[str, ...]:
+    """What it is, where there is one."""
+    if not any(it.settings.get("runtime") == _NULL for it in points):
+        return ()
+    return (
+        "The floor is a model that answers zeros, under the same load: what the service and "
+        "the network around it take. What is above it is left for the backbone.",
     )
 
 
