@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commands import options
-from commands.report_options import RATE, SLO
+from commands.report_options import RATE, RESULTS, SLO
 from measuring.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--results",
     "directory",
     type=click.Path(path_type=Path),
-    default=Path("results"),
+    default=RESULTS,
     show_default=True,
     help="Folder of the records; the newest run of each kind is used.",
 )
@@ -107,7 +107,7 @@ def _compose(directory: Path, values: dict[str, Any]) -> "Report":
     asked = Asked(
         requirements=report_options.requirements(values, around(stages)),
         published=_published(),
-        command=report_options.command_line(values),
+        command=report_options.command_line(values, directory),
         version=version("stride"),
         made=now(),
         run=values["run"],

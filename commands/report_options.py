@@ -3,6 +3,8 @@
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from measuring.errors import InputError
@@ -10,6 +12,7 @@ from measuring.errors import InputError
 if TYPE_CHECKING:
     from benchmarks.recommend_requirements import Requirements
 
+RESULTS = Path("results")
 SLO, RATE = "p99=20ms", 100.0
 """What is assumed where nothing was asked for; the page says so."""
 _SLO = re.compile(r"p(\d+(?:\.\d+)?)\s*<?=\s*(\d+(?:\.\d+)?)\s*(us|ms|s)", re.ASCII)
@@ -100,9 +103,11 @@ def assumptions(values: dict[str, Any]) -> list[str]:
     return [f"Assumed, since nothing else was asked for: {' '.join(assumed)}."]
 
 
-def command_line(values: dict[str, Any]) -> str:
+def command_line(values: dict[str, Any], directory: Path = RESULTS) -> str:
     """The command that makes the same report of the same records."""
     parts = ["stride report"]
+    if directory != RESULTS:
+        parts.append(f"--results {quote(str(directory))}")
     for name in ("slo", "rate", "accuracy", "memory", "run", "against"):
         if values[name] is not None:
             value = f"{values[name]:g}" if name == "rate" else values[name]

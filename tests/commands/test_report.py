@@ -178,3 +178,5 @@ def test_command_line_makes_the_same_report_again() -> None:
         "stride report --slo p99=20ms --rate 200 --accuracy 75% --against 2026 --device cpu "
         "--prefer speed --invalid"
     )
+    elsewhere = report_options.command_line(values, Path("my gates"))
+    assert elsewhere.startswith("stride report --results 'my gates' --slo")
