@@ -21,7 +21,7 @@ from service.server import serve
 from service.settings import Settings
 
 _SILENT: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (Metrics, ("batch", "stage", "request")),
+    (Metrics, ("batch", "computed", "request")),
     (BusyTime, ("start", "end")),
     (LoopLag, ("_beat",)),
 )

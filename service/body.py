@@ -10,6 +10,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.coding import coding_of, inflate
+from service.cycle import CYCLE, Cycle
 from service.errors import (
     BadRequestError,
     BodyTooLargeError,
@@ -18,7 +19,6 @@ from service.errors import (
     RefusedError,
 )
 from service.exchange import exchange_of
-from service.protocol import WHOLE
 from service.settings import Limits
 
 
@@ -54,8 +54,10 @@ class BodyReader:
         reading.held = 0
 
     async def _receive(self, reading: "Reading") -> bytes:
-        if reading.request.scope.get(WHOLE):  # there is nothing to wait for
-            return await self._gather(reading)
+        cycle: Cycle | None = reading.request.scope.get(CYCLE)
+        if cycle is not None and (body := cycle.whole()) is not None:
+            self._hold(len(body), reading)
+            return body
         try:
             async with asyncio.timeout(max(0.0, reading.deadline - time.perf_counter())):
                 return await self._gather(reading)

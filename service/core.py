@@ -156,8 +156,7 @@ class LocalCore:
         seconds = time.perf_counter() - started
         if isinstance(outcome, Answer):
             _count_answer(totals, outcome, seconds)
-            self._metrics.stage(model, "queue", outcome.queue)
-            self._metrics.stage(model, "inference", outcome.inference)
+            self._metrics.computed(model, outcome.queue, outcome.inference)
         else:
             totals.failure[_FAILURE[outcome.kind]] += 1
             totals.failure_seconds += seconds
@@ -235,7 +234,9 @@ def _count_batch(totals: Statistics, batch: Batch) -> None:
     totals.last_inference = int(time.time() * 1e3)
     totals.executions += len(batch.calls)
     for call in batch.calls:
-        size = totals.batches.setdefault(call.images, BatchStatistics())
+        size = totals.batches.get(call.images)
+        if size is None:
+            size = totals.batches[call.images] = BatchStatistics()
         size.executions += 1
         size.input_seconds += call.gathering
         size.infer_seconds += call.seconds

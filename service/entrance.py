@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -18,16 +17,21 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from measuring.errors import StrideError
+from service.cycle import CLOSE, CYCLE, Cycle, Header
 from service.errors import DisconnectedError
 from service.exchange import Exchange, request_id
 from service.keyring import OPEN, Keyring
 from service.metrics import Metrics
-from service.protocol import CONNECTION, Connection
 from service.replies import UNEXPECTED, error_reply
 from service.seam import Core
 from service.tracing import Tracing, as_sent
 
 log = logging.getLogger("stride.access")
+
+PATHS = 256
+"""Addresses of inference that are kept once they were understood, if they have at most so many
+characters:"""
+LONGEST_PATH = 512
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -61,6 +65,7 @@ class Entrance:
         self._core = core
         self._metrics = metrics
         self._inference = tuple(inference)
+        self._found: dict[str, tuple[Inference, dict[str, str]]] = {}
         self._keys = keys
         self._tracing = tracing
 
@@ -87,33 +92,45 @@ class Entrance:
                 status = await self._pass_on(scope, receive, send, exchange)
             else:
                 status = response.status_code
-                await self._send(response, exchange, send)
+                await self._send(response, exchange, scope, send)
         finally:
             self._record(scope, exchange, status)
 
     def _find(self, scope: Scope) -> Inference | None:
         path = scope["path"]
+        known = self._found.get(path)
+        if known is not None:
+            scope["path_params"] = known[1]
+            return known[0]
         for inference in self._inference:
             if found := inference.pattern.fullmatch(path):
                 scope["path_params"] = found.groupdict()
+                self._remember(path, inference, scope["path_params"])
                 return inference
         return None
+
+    def _remember(self, path: str, inference: Inference, parameters: dict[str, str]) -> None:
+        """Most requests go to few addresses; made-up ones must not fill the memory."""
+        if len(self._found) >= PATHS:
+            self._found.clear()
+        if len(path) <= LONGEST_PATH:
+            self._found[path] = inference, parameters
 
     async def _infer(
         self, endpoint: Endpoint, scope: Scope, receive: Receive, exchange: Exchange
     ) -> Response:
         """The endpoint's answer or that to its error. When the client goes away it is cancelled,
         and with it what it waits for: nobody reads the answer."""
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        connection: Connection | None = scope.get(CONNECTION)
-        if connection is not None:
-            connection.on_lost = exchange.abandon(task)
+        task = exchange.task = asyncio.current_task()
+        cycle: Cycle | None = scope.get(CYCLE)
+        if cycle is not None:
+            cycle.connection.on_lost = exchange.abandon
         try:
             return await endpoint(Request(scope, receive))
         except StrideError as error:
             return error_reply(error)
         except asyncio.CancelledError:
-            if not exchange.abandoned:
+            if not exchange.abandoned or task is None:
                 raise
             task.uncancel()
             return error_reply(DisconnectedError("the client closed the connection"))
@@ -122,11 +139,14 @@ class Entrance:
             log.exception(f"unexpected error in request {template}", *ids)
             return UNEXPECTED
         finally:
-            if connection is not None:
-                connection.on_lost = None
+            if cycle is not None:
+                cycle.connection.on_lost = None
 
-    async def _send(self, response: Response, exchange: Exchange, send: Send) -> None:
+    async def _send(self, response: Response, exchange: Exchange, scope: Scope, send: Send) -> None:
+        cycle: Cycle | None = scope.get(CYCLE)
         headers = [*response.raw_headers, *self._marks(exchange)]
+        if cycle is not None and cycle.answer(response.status_code, headers, bytes(response.body)):
+            return
         await send(
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
         )
@@ -155,24 +175,19 @@ class Entrance:
             await UNEXPECTED(scope, receive, send_marked)
         return status
 
-    def _marks(self, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+    def _marks(self, exchange: Exchange) -> list[Header]:
         marks = [(b"x-request-id", exchange.id.encode())]
         if exchange.protocol is not None:
             marks.append((b"server-timing", exchange.server_timing().encode()))
         if self._core.draining():
-            marks.append((b"connection", b"close"))
+            marks.append(CLOSE)
         return marks
 
     def _record(self, scope: Scope, exchange: Exchange, status: int) -> None:
         seconds = time.perf_counter() - exchange.started
         if exchange.protocol is not None:
             for result in exchange.results(status, seconds):
-                for name, value in result.stages.items():
-                    if name not in {"queue", "inference"}:  # the core counts its own
-                        self._metrics.stage(result.model, name, value)
-                self._metrics.request(
-                    result.model, exchange.protocol, result.outcome, result.seconds
-                )
+                self._metrics.request(result, exchange.protocol)
             if self._tracing is not None:
                 self._tracing.finish(scope, exchange, status, seconds)
         # A 503 refuses, which is no fault: under overload, lines would be most of the work.

@@ -4,10 +4,10 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
@@ -41,7 +41,7 @@ def timeout(received: bytes | None, longest: float) -> float:
     )
 
 
-@dataclass
+@dataclass(slots=True)
 class Ending:
     """How the request ended for one model, with the stages that belong to that model alone, and
     for traces when some of them began (readings of `time.perf_counter`, 0 where nobody told) and
@@ -65,8 +65,7 @@ class Preparing:
     ended: float = 0.0
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What the metrics count: one request to one model."""
 
     model: str
@@ -87,15 +86,15 @@ def outcome_of(status: int) -> str:
     return _OUTCOMES.get(status, "ok" if status < 400 else "invalid")
 
 
-@dataclass
+@dataclass(slots=True)
 class Exchange:
     """Filled by the routes; the entrance turns it into headers, metrics and a log line.
 
     `headers`: of the request, by their names in lower case. `protocol` is set for addresses of
     inference alone: others are not counted as requests. `models`: the ids asked; `endings`: how it
-    went for each that was reached. `abandoned`: the client has gone away. `key`: the name of the
-    API key that let it in, where the service has such. `trace`: what it is called in its trace,
-    where requests are traced; `preparing` is of use there alone.
+    went for each that was reached. `task`: what works on it; `abandoned`: the client has gone away.
+    `key`: the name of the API key that let it in, where the service has such. `trace`: what it is
+    called in its trace, where requests are traced; `preparing` is of use there alone.
     """
 
     id: str
@@ -105,19 +104,17 @@ class Exchange:
     models: list[str] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
+    task: "asyncio.Task[Any] | None" = None
     abandoned: bool = False
     key: str | None = None
     trace: Trace | None = None
     preparing: Preparing = _NOT_PREPARING
 
-    def abandon(self, task: "asyncio.Task[Any]") -> Callable[[], None]:
-        """What to call when the client goes away while `task` works on this request."""
-
-        def lost() -> None:
-            self.abandoned = True
-            task.cancel()
-
-        return lost
+    def abandon(self) -> None:
+        """To be called when the client goes away while `task` works on this request."""
+        self.abandoned = True
+        if self.task is not None:
+            self.task.cancel()
 
     def received(self) -> None:
         """The request is there as a whole."""
@@ -131,7 +128,7 @@ class Exchange:
             return [Result(m, outcome, self.stages, seconds) for m in self.models or [UNKNOWN]]
         results = []
         for ending in self.endings:
-            stages = self.stages | ending.stages
+            stages = {**self.stages, **ending.stages}
             own = seconds if len(self.endings) == 1 else sum(stages.values())
             results.append(Result(ending.model, ending.outcome, stages, own))
         return results
@@ -139,11 +136,14 @@ class Exchange:
     def server_timing(self) -> str:
         """W3C Server-Timing: durations in milliseconds, the stages and in the end `total`, the
         time until now; stages of one model among several carry its id as description."""
-        entries = [_entry(name, seconds) for name, seconds in self.stages.items()]
+        told, several = "", len(self.endings) > 1
+        for name, seconds in self.stages.items():
+            told += f"{name};dur={seconds * 1e3:.3f}, "
         for ending in self.endings:
-            own = ending.model if len(self.endings) > 1 else None
-            entries += (_entry(name, seconds, own) for name, seconds in ending.stages.items())
-        return ", ".join([*entries, _entry("total", time.perf_counter() - self.started)])
+            tail = f';desc="{ending.model}", ' if several else ", "
+            for name, seconds in ending.stages.items():
+                told += f"{name};dur={seconds * 1e3:.3f}{tail}"
+        return f"{told}total;dur={(time.perf_counter() - self.started) * 1e3:.3f}"
 
 
 def exchange_of(request: Request) -> Exchange:
@@ -155,8 +155,3 @@ def exchange_of(request: Request) -> Exchange:
 def rounded(stages: Mapping[str, float]) -> dict[str, float]:
     """Seconds to a tenth of a microsecond: what the clock can tell."""
     return {name: round(seconds, 7) for name, seconds in stages.items()}
-
-
-def _entry(name: str, seconds: float, description: str | None = None) -> str:
-    tail = f';desc="{description}"' if description else ""
-    return f"{name};dur={seconds * 1e3:.3f}{tail}"

@@ -6,7 +6,7 @@ is asked, the event loop's, so that neither is needed.
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -48,6 +48,20 @@ class Histogram(Collector):
             series = self._series[labels] = _Series(len(self._told))
         series.counts[bisect_left(self._bounds, amount)] += 1
         series.sum += amount
+
+    def observe_each(
+        self, amounts: Mapping[str, float], *labels: str, but: Container[str] = ()
+    ) -> None:
+        """Each amount in the series with these labels and its own name as the last one."""
+        known, bounds = self._series, self._bounds
+        for name, amount in amounts.items():
+            if name in but:
+                continue
+            series = known.get(key := (*labels, name))
+            if series is None:
+                series = known[key] = _Series(len(self._told))
+            series.counts[bisect_left(bounds, amount)] += 1
+            series.sum += amount
 
     def exemplify(self, amount: float, trace: tuple[str, str], *labels: str) -> None:
         """What was observed last of that series is an example: these are its trace and its span.

@@ -9,14 +9,15 @@ Labels come from what is loaded, never from a request: an unknown model counts a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
 from measuring.gpu import GpuReading
 from service.busy import BusyTime
+from service.count import Count
 from service.decode_forecast import DecodeForecast
 from service.gpu_metrics import GpuCollector
 from service.histogram import Histogram
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from service.exchange import Result
 
 STAGES = ("receive", "decode", "resize", "queue", "inference", "respond")
+_OF_THE_CORE = {"queue", "inference"}
 PROTOCOLS = ("v1", "v2")
 OUTCOMES = ("ok", "invalid", "rejected", "expired", "cancelled", "error")
 UNKNOWN = "unknown"
@@ -59,11 +61,10 @@ class Metrics:
             "stride_stage_seconds", "Time of one stage of a request.",
             ("model", "stage"), bounds=SECONDS, registry=registry,
         )  # fmt: skip
-        requests = Counter(
+        self._requests = Count(
             "stride_requests", "Inference requests, by model and how they ended.",
             ("model", "outcome"), registry=registry,
         )  # fmt: skip
-        self._requests = cache(requests.labels)  # looking a series up costs more than counting
 
     def _declare_engines(self, registry: CollectorRegistry) -> None:
         gauge, watched = partial(Gauge, registry=registry), partial(Watched, registry=registry)
@@ -71,10 +72,9 @@ class Metrics:
             "stride_batch_size", "Images per engine call.",
             ("model",), bounds=BATCH_SIZES, registry=registry,
         )  # fmt: skip
-        images = Counter(
+        self._images = Count(
             "stride_images", "Images that went through an engine.", ("model",), registry=registry
         )
-        self._images = cache(images.labels)
         self._depth = gauge("stride_queue_depth", "Images waiting for an instance.", ("model",))
         self._capacity = gauge(
             "stride_queue_capacity", "Images that may wait for an instance.", ("model",)
@@ -148,13 +148,13 @@ class Metrics:
         self._depth.labels(info.id).set_function(depth)
         self._capacity.labels(info.id).set(info.queue_capacity)
         self._batch.declare(info.id)
-        self._images(info.id)
+        self._images.declare(info.id)
         for stage in STAGES:
             self._stage.declare(info.id, stage)
         for protocol in PROTOCOLS:
             self._request.declare(info.id, protocol, "ok")
         for outcome in OUTCOMES:
-            self._requests(info.id, outcome)
+            self._requests.declare(info.id, outcome)
 
     def withdraw(self, info: ModelInfo) -> None:
         """Nothing runs the model any more; what was counted of it stays."""
@@ -196,14 +196,19 @@ class Metrics:
 
     def batch(self, model: str, images: int) -> None:
         self._batch.observe(images, model)
-        self._images(model).inc(images)
+        self._images.add(images, model)
 
-    def stage(self, model: str, stage: str, seconds: float) -> None:
-        self._stage.observe(seconds, model, stage)
+    def computed(self, model: str, queue: float, inference: float) -> None:
+        """The core's part of a request, in seconds."""
+        self._stage.observe(queue, model, "queue")
+        self._stage.observe(inference, model, "inference")
 
-    def request(self, model: str, protocol: str, outcome: str, seconds: float) -> None:
+    def request(self, result: "Result", protocol: str) -> None:
+        """A request that is over, but for the stages that the core has counted."""
+        model, outcome, stages, seconds = result
+        self._stage.observe_each(stages, model, but=_OF_THE_CORE)
         self._request.observe(seconds, model, protocol, outcome)
-        self._requests(model, outcome).inc()
+        self._requests.add(1, model, outcome)
 
 
 def _seconds_of(busy: BusyTime) -> float:

@@ -2,8 +2,6 @@
 
 import asyncio
 
-_INTERIM = b"HTTP/1.1 100 "
-
 
 class OneWrite:
     """What uvicorn writes one answer to. It writes the head by itself, which costs a system call
@@ -17,9 +15,7 @@ class OneWrite:
         self._head = b"" if bodiless else None
 
     def write(self, data: bytes) -> None:
-        if self._head is None and data.startswith(_INTERIM):
-            self._transport.write(data)
-        elif self._head is None:
+        if self._head is None:
             self._head = data
         else:
             head, self._head = self._head, b""

@@ -7,14 +7,15 @@ import http
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import httptools
 import orjson
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.one_write import OneWrite
+from service.cycle import CYCLE, Cycle
+from service.patience import PatientProtocol
 
 HEAD_BYTES = 64 * 1024
 """Bytes of request line and headers, counted by reads from the socket, but not those in which an
@@ -23,24 +24,11 @@ HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a later request on it, to the end of the head."""
 REST_SECONDS = 10.0
 """For the rest of a body that was answered before its end."""
-UNREAD_SECONDS = 10.0
-"""For a client to read what it was sent: all of it where the connection ends, else UNREAD_BYTES."""
-UNREAD_BYTES = 1 << 16
 PIPELINED = 64
 """Requests that may wait on a connection for the answers before theirs."""
 BODY_PIECE = 1 << 18
 """Bytes of a body that are gathered before the application hears of them; small enough to be
 nothing beside the bodies that it holds itself."""
-CONNECTION = "stride.connection"
-"""Where the scope of a request has its connection."""
-WHOLE = "stride.whole"
-"""In the scope of a request once all of it has come."""
-
-
-class Connection(Protocol):
-    """`on_lost` is called once, on the event loop, if the client goes away while it is set."""
-
-    on_lost: Callable[[], None] | None
 
 
 class PipelineFlow(FlowControl):
@@ -61,7 +49,7 @@ def bounded(most_connections: int) -> type["BoundedProtocol"]:
     return type("BoundedProtocol", (BoundedProtocol,), {"most_connections": most_connections})
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(PatientProtocol):
     """431 for a head that is too long, 408 for one that comes too slowly, 503 for one connection
     too many; then it hangs up. Hangs up without a word where an answer cannot be told apart from
     an earlier one any more."""
@@ -77,7 +65,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body = False
         self._beyond_head = False
         self._end_timer: asyncio.TimerHandle | None = None
-        self._unread_timer: asyncio.TimerHandle | None = None
         self._upgrade: tuple[bytes, int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -90,9 +77,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
-        for timer in (self._end_timer, self._unread_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._end_timer is not None:
+            self._end_timer.cancel()
         self.pipeline.clear()
         super().connection_lost(exc)
         if self.on_lost is not None:
@@ -120,26 +106,59 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[CONNECTION] = self  # type: ignore[literal-required]
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """What stands behind a body is left out: nobody needs it, and its sum has no bound."""
-        if not self._in_body:
-            super().on_header(name, value)
+        if self._in_body:
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._end_head()
         if self.transport.is_closing() or self._to_be_read_again():
             return
-        super().on_headers_complete()
-        bodiless = self.scope["method"] == "HEAD"
-        self.cycle.transport = OneWrite(self.transport, bodiless=bodiless)  # type: ignore[assignment]
+        before, cycle = self.cycle, self._begin_cycle()
         self._in_body = True
         self._head_bytes = 0
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+            return
+        self.flow.pause_reading()
+        self.pipeline.appendleft((cycle, self.app))
         if len(self.pipeline) > PIPELINED:
             self._hang_up()
+
+    def _begin_cycle(self) -> Cycle:
+        """Raises what the parser raises for an address that is none."""
+        scope, parser = self.scope, self.parser
+        version, url = parser.get_http_version(), httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        cycle = self.cycle = Cycle(
+            self,
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        scope[CYCLE] = cycle  # type: ignore[literal-required]
+        return cycle
 
     def on_body(self, body: bytes) -> None:
         """Wakes the application at the end of the body, or of a piece of it."""
@@ -158,36 +177,29 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._in_body = False
         self._beyond_head = True
-        self.scope[WHOLE] = True  # type: ignore[literal-required]
-        super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
         if self._end_timer is not None:
             self._end_timer.cancel()
             self._end_timer = None
             self._wait_for_another()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._hang_up()
-        elif self._in_body and self.cycle.response_complete:
-            self._unset_keepalive_if_required()
-            if self.expect_100_continue:  # it may go on with this body, or with another request
-                self._hang_up()
-            else:
-                self._end_timer = self.loop.call_later(REST_SECONDS, self._hang_up)
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._expect_reading(self.transport.get_write_buffer_size())
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._unread_timer is not None and not self.transport.is_closing():
-            self._unread_timer.cancel()
-            self._unread_timer = None
-
-    def timeout_keep_alive_handler(self) -> None:
-        self._hang_up()
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not (self._in_body and self.cycle.response_complete):
+            self._wait_for_another()
+        elif self.expect_100_continue:  # it may go on with this body, or with another request
+            self._hang_up()
+        else:
+            self._end_timer = self.loop.call_later(REST_SECONDS, self._hang_up)
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn calls this for bytes that are no HTTP."""
@@ -235,12 +247,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _wait_for_another(self) -> None:
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
-
     def _refuse(self, status: int, message: str) -> None:
         self._end_head()
         if self.transport.is_closing():
@@ -256,25 +262,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._hang_up()
 
     def _hang_up(self) -> None:
-        """Close, and break off where the client does not even read what it was still sent."""
         self._end_head()
-        self.transport.close()
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
-
-    def _expect_reading(self, unread: int) -> None:
-        """Look again whether the client reads; not at all is a reason to break off."""
-        if self._unread_timer is not None:
-            self._unread_timer.cancel()
-        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._look_again, unread)
-
-    def _look_again(self, before: int) -> None:
-        unread = self.transport.get_write_buffer_size()
-        if unread > before - UNREAD_BYTES:
-            self.transport.abort()
-        else:
-            self._expect_reading(unread)
+        super()._hang_up()
 
 
 def _joined(held: bytes | bytearray, more: bytes) -> bytes | bytearray:

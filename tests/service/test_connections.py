@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service import protocol
+from service import patience, protocol
 from tests.service.client import png
 from tests.service.fakes import FakeEngine
 from tests.service.local_service import LocalService
@@ -174,7 +174,7 @@ def test_pipelining_without_end_ends_the_connection(service: LocalService) -> No
 def test_client_that_reads_no_answers_is_broken_off(
     service: LocalService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "UNREAD_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "UNREAD_SECONDS", 0.1)
     with service.connect() as connection:
         request = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
         with suppress(ConnectionResetError, BrokenPipeError):

@@ -10,6 +10,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from measuring.gpu import GpuReading
+from service.exchange import Result
 from service.gpu_metrics import render_gpus
 from service.metrics import Metrics
 from service.statistics import FAILURE_REASONS, Statistics
@@ -80,7 +81,7 @@ def test_ours_and_tritons_together_parse_strictly() -> None:
     """OpenMetrics' parser is the stricter of the two: it refuses a family that comes twice."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    metrics.request("m", "v2", "ok", 0.01)
+    metrics.request(Result("m", "ok", {"receive": 0.001}, 0.01), "v2")
     tritons = render({"m": Statistics(success=1)}, {"m": 0}) + render_gpus(
         [GpuReading("GPU-a", 1.0, 1.0, 1.0, 1.0, 1, 1)]
     )

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from benchmarks.report.waterfall import STAGES, around, waterfall, waterfalls
 from measuring.errors import InputError
+from service.exchange import Result
 from service.metrics import STAGES as SERVICE_STAGES
 from service.metrics import Metrics
 from tests.benchmarks.report.hand_made_results import stages
@@ -26,9 +27,10 @@ def test_waterfalls_are_read_from_the_metrics_the_service_writes(tmp_path: Path)
     metrics = Metrics(CollectorRegistry())
     rng = np.random.Generator(np.random.PCG64(0))
     times = {name: rng.gamma(4.0, 0.001 * (place + 1), 400) for place, name in enumerate(STAGES)}
-    for name, seconds in times.items():
-        for value in seconds:
-            metrics.stage("m", name, float(value))
+    for each in zip(*times.values(), strict=True):
+        taken = dict(zip(STAGES, each, strict=True))
+        metrics.computed("m", taken["queue"], taken["inference"])
+        metrics.request(Result("m", "ok", taken, sum(each)), "v1")
     (tmp_path / "service.prom").write_bytes(generate_latest(metrics.registry))
     found = waterfalls([], tmp_path)["m"]
     for name, seconds in times.items():
