@@ -10,7 +10,6 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from service.coding import coding_of, inflate
-from service.cycle import CYCLE, Cycle
 from service.errors import (
     BadRequestError,
     BodyTooLargeError,
@@ -54,7 +53,7 @@ class BodyReader:
         reading.held = 0
 
     async def _receive(self, reading: "Reading") -> bytes:
-        cycle: Cycle | None = reading.request.scope.get(CYCLE)
+        cycle = exchange_of(reading.request).cycle
         if cycle is not None and (body := cycle.whole()) is not None:
             self._hold(len(body), reading)
             return body

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from measuring.errors import StrideError
-from service.cycle import CLOSE, CYCLE, Cycle, Header
+from service.cycle import CLOSE, CYCLE, Header
 from service.errors import DisconnectedError
 from service.exchange import Exchange, request_id
 from service.keyring import OPEN, Keyring
@@ -75,6 +75,7 @@ class Entrance:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         exchange = Exchange(request_id(headers.get(b"x-request-id")), headers)
+        exchange.cycle = scope.pop(CYCLE, None)
         scope["state"] = {"exchange": exchange}
         inference = self._find(scope)
         if inference is not None:
@@ -92,8 +93,9 @@ class Entrance:
                 status = await self._pass_on(scope, receive, send, exchange)
             else:
                 status = response.status_code
-                await self._send(response, exchange, scope, send)
+                await self._send(response, exchange, send)
         finally:
+            exchange.cycle = None  # it has the scope, which has this
             self._record(scope, exchange, status)
 
     def _find(self, scope: Scope) -> Inference | None:
@@ -122,7 +124,7 @@ class Entrance:
         """The endpoint's answer or that to its error. When the client goes away it is cancelled,
         and with it what it waits for: nobody reads the answer."""
         task = exchange.task = asyncio.current_task()
-        cycle: Cycle | None = scope.get(CYCLE)
+        cycle = exchange.cycle
         if cycle is not None:
             cycle.connection.on_lost = exchange.abandon
         try:
@@ -142,8 +144,8 @@ class Entrance:
             if cycle is not None:
                 cycle.connection.on_lost = None
 
-    async def _send(self, response: Response, exchange: Exchange, scope: Scope, send: Send) -> None:
-        cycle: Cycle | None = scope.get(CYCLE)
+    async def _send(self, response: Response, exchange: Exchange, send: Send) -> None:
+        cycle = exchange.cycle
         headers = [*response.raw_headers, *self._marks(exchange)]
         if cycle is not None and cycle.answer(response.status_code, headers, bytes(response.body)):
             return

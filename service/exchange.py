@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
+from service.cycle import Cycle
 from service.errors import BadRequestError
 from service.metrics import UNKNOWN
 from service.traceparent import Trace
@@ -94,7 +95,8 @@ class Exchange:
     inference alone: others are not counted as requests. `models`: the ids asked; `endings`: how it
     went for each that was reached. `task`: what works on it; `abandoned`: the client has gone away.
     `key`: the name of the API key that let it in, where the service has such. `trace`: what it is
-    called in its trace, where requests are traced; `preparing` is of use there alone.
+    called in its trace, where requests are traced; `preparing` is of use there alone. `cycle`: the
+    request on its connection, while it is worked on.
     """
 
     id: str
@@ -109,6 +111,7 @@ class Exchange:
     key: str | None = None
     trace: Trace | None = None
     preparing: Preparing = _NOT_PREPARING
+    cycle: Cycle | None = None
 
     def abandon(self) -> None:
         """To be called when the client goes away while `task` works on this request."""
