@@ -2,9 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, cast
+from types import TracebackType
+from typing import Any
 
 from service.errors import RefusedError
 
@@ -17,13 +16,11 @@ class Admission:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._slots = 0
+        self.slot = _Slots(limit)
         self._visits: set[asyncio.Task[Any]] = set()
         self._closed = False
         self._expelled = False
         self._empty = asyncio.Event()
-        self._empty.set()
         self._last_arrival = 0.0
 
     @property
@@ -31,58 +28,88 @@ class Admission:
         """Seconds since somebody was last at the door, let in or not."""
         return time.perf_counter() - self._last_arrival
 
-    @contextmanager
-    def visit(self) -> Iterator[None]:
-        """Around everything a request does; raises RefusedError at the door."""
+    def visit(self, task: "asyncio.Task[Any] | None" = None) -> "_Visit":
+        """A context around everything that a task, the current one, does for a request; raises
+        RefusedError at the door."""
         self._last_arrival = time.perf_counter()
         if self._closed:
             raise RefusedError("the service is shutting down; send it elsewhere", retry_after=1.0)
-        self._require_slot()
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self.slot.require()
+        task = task or asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a visit needs a task, which can be made to end")
         self._visits.add(task)
-        self._empty.clear()
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not self._expelled:
-                raise
-            task.uncancel()
-            raise RefusedError(
-                "the service shut down before this request was done", retry_after=1.0
-            ) from None
-        finally:
-            self._visits.discard(task)
-            if not self._visits:
-                self._empty.set()
+        return _Visit(self, task)
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Around the work on a request; raises RefusedError when all slots are taken."""
-        self._require_slot()
-        self._slots += 1
-        try:
-            yield
-        finally:
-            self._slots -= 1
+    def leave(self, task: "asyncio.Task[Any]") -> bool:
+        """The visit has ended; whether it was cancelled to make it end."""
+        self._visits.discard(task)
+        if self._closed and not self._visits:
+            self._empty.set()
+        return self._expelled
 
     async def close(self) -> None:
         """Let nobody in; return when the last visit has ended."""
         self._closed = True
-        await self._empty.wait()
+        if self._visits:
+            await self._empty.wait()
 
     async def expel(self) -> int:
-        """End the visits that are left with a refusal; returns how many there were."""
+        """End the visits that are left with a refusal; returns how many there were. Called once
+        nobody is let in any more."""
         self._expelled = True
         visits = tuple(self._visits)
         for task in visits:
             task.cancel()
-        await self._empty.wait()
+        if visits:
+            await self._empty.wait()
         return len(visits)
 
-    def _require_slot(self) -> None:
-        if self._slots >= self._limit:
+
+class _Visit:
+    __slots__ = ("_admission", "_task")
+
+    def __init__(self, admission: Admission, task: "asyncio.Task[Any]") -> None:
+        self._admission = admission
+        self._task = task
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        expelled = self._admission.leave(self._task)
+        if expelled and isinstance(error, asyncio.CancelledError):
+            self._task.uncancel()
             raise RefusedError(
-                f"{self._slots} requests are in progress, the limit is {self._limit}; "
+                "the service shut down before this request was done", retry_after=1.0
+            ) from None
+
+
+class _Slots:
+    """A context around the work on a request, one for all; raises RefusedError when all slots are
+    taken."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+
+    def require(self) -> None:
+        """Raises RefusedError when all are taken."""
+        if self._taken >= self._limit:
+            raise RefusedError(
+                f"{self._taken} requests are in progress, the limit is {self._limit}; "
                 "come again after Retry-After, or raise --max-requests",
                 retry_after=1.0,
             )
+
+    def __enter__(self) -> None:
+        self.require()
+        self._taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._taken -= 1

@@ -39,9 +39,16 @@ class BodyReader:
         return Reading(self, request, deadline)
 
     async def read(self, reading: "Reading") -> bytes:
-        self._check_declared(reading.request)
-        coding = coding_of(exchange_of(reading.request).headers)
-        body = await self._receive(reading)
+        exchange = exchange_of(reading.request)
+        declared = exchange.headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._limits.body_bytes:
+            raise self._too_large(declared.decode())
+        coding = coding_of(exchange.headers)
+        body = None if exchange.cycle is None else exchange.cycle.whole()
+        if body is None:
+            body = await self._receive(reading)
+        else:
+            self._hold(len(body), reading)
         return body if coding is None else await self._inflate(body, coding, reading)
 
     def copied(self, size: int, reading: "Reading") -> None:
@@ -53,10 +60,6 @@ class BodyReader:
         reading.held = 0
 
     async def _receive(self, reading: "Reading") -> bytes:
-        cycle = exchange_of(reading.request).cycle
-        if cycle is not None and (body := cycle.whole()) is not None:
-            self._hold(len(body), reading)
-            return body
         try:
             async with asyncio.timeout(max(0.0, reading.deadline - time.perf_counter())):
                 return await self._gather(reading)
@@ -83,11 +86,6 @@ class BodyReader:
         inflated = await asyncio.to_thread(inflate, body, coding, self._limits.body_bytes)
         self._set_aside(len(inflated) - reading.held, reading)
         return inflated
-
-    def _check_declared(self, request: Request) -> None:
-        declared = exchange_of(request).headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._limits.body_bytes:
-            raise self._too_large(declared.decode())
 
     def _hold(self, size: int, reading: "Reading") -> None:
         self._set_aside(size, reading)

@@ -12,7 +12,7 @@ from measuring.cores import available_cores
 from service.batcher import Batcher, QueueRules
 from service.fairness import CoreGate
 from service.job import Batch, Job
-from service.lineup import UNLOADED, Lineup, Served
+from service.lineup import UNLOADED, Lineup
 from service.loading import Chosen, Loaded
 from service.metrics import Metrics
 from service.repository import Repository
@@ -31,6 +31,7 @@ _FAILURE: dict[RefusalKind, str] = {
     "invalid": "OTHER",
 }
 """Triton's failure reason for each refusal."""
+_PASSED = Refusal("expired", "the deadline had passed before the request was queued")
 
 
 class LocalCore:
@@ -82,7 +83,7 @@ class LocalCore:
             self._switching.retire(old)
 
     def models(self) -> tuple[ModelInfo, ...]:
-        return tuple(served.info for served in self._lineup.served.values())
+        return self._lineup.infos
 
     def unready(self) -> str | None:
         if self._state is not None:
@@ -151,15 +152,19 @@ class LocalCore:
             return Refusal("unknown", f"model {model!r} is not loaded")
         if refusal := _unfit(served.info, pixels):
             return refusal
-        totals, started = served.statistics, time.perf_counter()
-        outcome = await _outcome(served, Job(pixels, deadline), priority)
-        seconds = time.perf_counter() - started
+        totals, job = served.statistics, Job(pixels, deadline)
+        refusal = _PASSED if deadline <= job.arrived else served.batcher.submit(job, priority)
+        try:
+            outcome = await job.future if refusal is None else refusal
+        except asyncio.CancelledError:
+            served.batcher.withdraw(job)
+            _count_failure(totals, "CANCELED", job)
+            raise
         if isinstance(outcome, Answer):
-            _count_answer(totals, outcome, seconds)
+            _count_answer(totals, outcome, time.perf_counter() - job.arrived)
             self._metrics.computed(model, outcome.queue, outcome.inference)
         else:
-            totals.failure[_FAILURE[outcome.kind]] += 1
-            totals.failure_seconds += seconds
+            _count_failure(totals, _FAILURE[outcome.kind], job)
         return outcome
 
     def _remove(self, model: str, reason: str) -> Batcher:
@@ -201,18 +206,9 @@ def _unfit(info: ModelInfo, pixels: Pixels) -> Refusal | None:
     )
 
 
-async def _outcome(served: Served, job: Job, priority: Priority) -> Answer | Refusal:
-    if job.deadline <= job.arrived:
-        return Refusal("expired", "the deadline had passed before the request was queued")
-    if refusal := served.batcher.submit(job, priority):
-        return refusal
-    try:
-        return await job.future
-    except asyncio.CancelledError:
-        served.batcher.withdraw(job)
-        served.statistics.failure["CANCELED"] += 1
-        served.statistics.failure_seconds += time.perf_counter() - job.arrived
-        raise
+def _count_failure(totals: Statistics, reason: str, job: Job) -> None:
+    totals.failure[reason] += 1
+    totals.failure_seconds += time.perf_counter() - job.arrived
 
 
 def _count_answer(totals: Statistics, answer: Answer, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """One request on a connection and its answer: uvicorn's, with a short way for a body that has come
 as a whole and for an answer that is there as a whole."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -22,19 +23,29 @@ class Connection(Protocol):
     on_lost: Callable[[], None] | None
 
 
+class _Unheard(asyncio.Event):
+    """In the place of an event that nobody waits for: most bodies have come by the time that
+    somebody asks."""
+
+    def set(self) -> None:
+        pass
+
+
+_UNHEARD = _Unheard()
+
+
 class Cycle(RequestResponseCycle):
     """What an ASGI application does not know of, it can leave alone: `receive` and `send` do the
     same in more steps."""
 
     def __init__(self, connection: Connection, **named: Any) -> None:
-        super().__init__(**named)
+        super().__init__(message_event=_UNHEARD, **named)
         self.connection = connection
-        self._asked = False
 
     def whole(self) -> bytes | None:
         """The body, where all of it has come and nobody has asked for any of it; to be called
         once, and then there is nothing to `receive`."""
-        if self.more_body or self._asked:
+        if self.more_body or self.message_event is not _UNHEARD:
             return None
         body, self.body = self.body, bytearray()
         return bytes(body)
@@ -68,7 +79,10 @@ class Cycle(RequestResponseCycle):
         return True
 
     async def receive(self) -> ASGIReceiveEvent:
-        self._asked = True
+        if self.message_event is _UNHEARD:
+            self.message_event = asyncio.Event()
+            if self.body or not self.more_body:
+                self.message_event.set()
         return await super().receive()
 
     async def send(self, message: ASGISendEvent) -> None:

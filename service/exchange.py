@@ -19,7 +19,7 @@ from service.traceparent import Trace
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 _SECONDS = re.compile(rb"\d{1,9}(\.\d{0,9})?|\.\d{1,9}")
 _PROCESS = secrets.token_hex(8)
-_OWN_IDS = (f"{_PROCESS}{number:08x}" for number in count())
+_NUMBERS = count()
 
 
 def request_id(received: bytes | None) -> str:
@@ -27,13 +27,11 @@ def request_id(received: bytes | None) -> str:
     then counted."""
     if received and _REQUEST_ID.fullmatch(received):
         return received.decode()
-    return next(_OWN_IDS)
+    return f"{_PROCESS}{next(_NUMBERS):08x}"
 
 
-def timeout(received: bytes | None, longest: float) -> float:
+def timeout(received: bytes, longest: float) -> float:
     """Seconds from the header `X-Request-Timeout`; raises BadRequestError for anything else."""
-    if received is None:
-        return longest
     if _SECONDS.fullmatch(received) and 0 < float(received) <= longest:
         return float(received)
     told = received[:40].decode("latin-1")

@@ -54,8 +54,8 @@ class Front:
 
     def deadline(self, exchange: Exchange) -> float:
         """When the answer must be there, as a reading of `time.perf_counter`."""
-        header = exchange.headers.get(b"x-request-timeout")
-        return exchange.started + timeout(header, self.limits.timeout)
+        header, longest = exchange.headers.get(b"x-request-timeout"), self.limits.timeout
+        return exchange.started + (longest if header is None else timeout(header, longest))
 
     async def prepare(
         self, data: bytes, models: Sequence[ModelInfo], exchange: Exchange, deadline: float

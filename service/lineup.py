@@ -33,8 +33,9 @@ class Served:
 class Lineup:
     """`served` by id, in the order they came; `statistics` outlive what they count.
 
-    `notes`: why a model is not served, or what failed last while it is; `loading`: ids being
-    opened; `switched_off`: ids that a reload leaves alone, since they were unloaded on demand.
+    `infos`: of all that is served; `notes`: why a model is not served, or what failed last while it
+    is; `loading`: ids being opened; `switched_off`: ids that a reload leaves alone, since they were
+    unloaded on demand.
     """
 
     served: dict[str, Served] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Lineup:
     notes: dict[str, str] = field(default_factory=dict)
     loading: set[str] = field(default_factory=set)
     switched_off: set[str] = field(default_factory=set)
+    infos: tuple[ModelInfo, ...] = ()
 
     def switch(self, loaded: Loaded, start: Callable[[Statistics], Batcher]) -> Batcher | None:
         """Serve this from now on; what served under its id until now is returned, to be drained."""
@@ -104,3 +106,4 @@ class Lineup:
             if own != served.info.aliases:
                 log.info("names model=%s aliases=%s", identity, ",".join(own))
                 served.info = replace(served.info, aliases=own)
+        self.infos = tuple(served.info for served in self.served.values())

@@ -94,7 +94,7 @@ class BoundedProtocol(PatientProtocol):
             data = head + data[at:]
             self.parser = httptools.HttpRequestParser(self)
             super().data_received(data)
-        if self.transport.is_closing():
+        if (self._beyond_head and not self._in_head) or self.transport.is_closing():
             return
         between = not self._in_body and self._idle()
         if self._head_timer is None and (self._in_head or (between and not self._beyond_head)):
@@ -119,7 +119,8 @@ class BoundedProtocol(PatientProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._end_head()
+        if self._head_timer is not None:
+            self._end_head()
         if self.transport.is_closing() or self._to_be_read_again():
             return
         before, cycle = self.cycle, self._begin_cycle()
@@ -152,7 +153,6 @@ class BoundedProtocol(PatientProtocol):
             access_logger=self.access_logger,
             access_log=self.access_log,
             default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
             keep_alive=version != "1.0" and parser.should_keep_alive(),
             on_response=self.on_response_complete,
@@ -167,7 +167,8 @@ class BoundedProtocol(PatientProtocol):
         cycle = self.cycle
         if cycle.response_complete or self.transport.is_closing():
             return
-        cycle.body = _joined(cycle.body, body)  # type: ignore[assignment]
+        # Without a copy where this is all, as it is mostly.
+        cycle.body = _joined(cycle.body, body) if cycle.body else body  # type: ignore[assignment]
         if len(cycle.body) > BODY_PIECE:
             self.flow.pause_reading()
             cycle.message_event.set()
@@ -191,7 +192,8 @@ class BoundedProtocol(PatientProtocol):
         if self.transport.is_closing():
             self._hang_up()
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif not (self._in_body and self.cycle.response_complete):
@@ -267,9 +269,6 @@ class BoundedProtocol(PatientProtocol):
 
 
 def _joined(held: bytes | bytearray, more: bytes) -> bytes | bytearray:
-    """Without a copy where `more` is all, as it is mostly."""
-    if not held:
-        return more
     if isinstance(held, bytes):
         held = bytearray(held)
     held += more

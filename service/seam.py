@@ -7,7 +7,8 @@ which on Linux is one clock for all processes of the machine.
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import Literal, NamedTuple, Protocol
 
 from inference.engine import Logits, Pixels
 from inference.manifest import Manifest
@@ -28,8 +29,7 @@ class Priority(IntEnum):
     BACKGROUND = 1
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """Logits (N, classes) float32; seconds spent waiting in the queue and in the engine, and how
     many of the first were spent on putting the batch together; when the request reached the queue,
     and how many images the engine had at once, the most where it had them in parts."""
@@ -77,7 +77,7 @@ class ModelInfo:
     aliases: tuple[str, ...]
     batching: Batching = field(default_factory=Batching)
 
-    @property
+    @cached_property
     def id(self) -> str:
         return self.manifest.id
 

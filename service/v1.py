@@ -12,6 +12,7 @@ from service.classify import Question, check_k, classify_image, compare_image
 from service.errors import BadRequestError
 from service.exchange import exchange_of
 from service.front import Front
+from service.replies import Encoded
 from service.seam import ModelInfo
 
 CLASSIFY, COMPARE = "/v1/classify", "/v1/compare"
@@ -100,7 +101,7 @@ def routes(front: Front) -> APIRouter:
     async def classify(request: Request) -> Response:
         """Classify one image with one model."""
         exchange, parameters = exchange_of(request), _parameters(request)
-        with front.admission.visit():
+        with front.admission.visit(exchange.task):
             chosen = front.resolve(parameters.get("model"))
             exchange.models = [chosen.id]
             k = _whole_number("k", parameters.get("k"))
@@ -110,9 +111,9 @@ def routes(front: Front) -> APIRouter:
             async with reading as body:
                 data = await image_bytes(reading, body)
                 exchange.received()
-                with front.admission.slot():
+                with front.admission.slot:
                     answer = await classify_image(front, data, chosen, question)
-        return Response(answer, media_type="application/json")
+        return Encoded(answer, b"application/json")
 
     @router.post(
         COMPARE, response_model=CompareAnswer, responses=_ERRORS, openapi_extra=_extra(_MODELS)
@@ -121,7 +122,7 @@ def routes(front: Front) -> APIRouter:
         """Classify one image with several models, one after the other, so that they do not
         compete for the cores while they are timed."""
         exchange, parameters = exchange_of(request), _parameters(request)
-        with front.admission.visit():
+        with front.admission.visit(exchange.task):
             chosen = _several(front, parameters.get("models"))
             exchange.models = [model.id for model in chosen]
             k = _whole_number("k", parameters.get("k"))
@@ -132,9 +133,9 @@ def routes(front: Front) -> APIRouter:
             async with reading as body:
                 data = await image_bytes(reading, body)
                 exchange.received()
-                with front.admission.slot():
+                with front.admission.slot:
                     answer = await compare_image(front, data, chosen, question)
-        return Response(answer, media_type="application/json")
+        return Encoded(answer, b"application/json")
 
     return router
 

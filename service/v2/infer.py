@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fastapi import Request, Response
 
@@ -11,20 +11,21 @@ from measuring.errors import InputError
 from service.errors import BadRequestError, CodingError, DeadlineError, RefusedError
 from service.exchange import Ending, Exchange, Preparing, exchange_of, outcome_of
 from service.front import Front, error_of
+from service.replies import Encoded
 from service.seam import Answer, ModelInfo
 from service.v2.addressing import named_model
 from service.v2.request import InferRequest, parse
 from service.v2.response import InferAnswer, render
-from service.v2.signature import Signature, signature
+from service.v2.signature import Signature, Signatures
 
 LENGTH = "Inference-Header-Content-Length"
 """Bytes of JSON at the front of a body that goes on with binary data."""
 
 _LENGTH_KEY = LENGTH.lower().encode()
+_JSON, _BINARY = b"application/json", b"application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """Whom a request is for, what that model takes, and by when the answer must be there."""
 
     model: ModelInfo
@@ -33,11 +34,24 @@ class Call:
     deadline: float
 
 
-async def infer(front: Front, request: Request) -> Response:
+async def infer(front: Front, signatures: Signatures, request: Request) -> Response:
     """Raises the service's errors with the statuses that Triton has for them."""
     exchange = exchange_of(request)
     try:
-        return await _infer(front, request, exchange)
+        with front.admission.visit(exchange.task):
+            model = named_model(front, request)
+            exchange.models = [model.id]
+            takes, deadline = signatures.of(model), front.deadline(exchange)
+            call = Call(model, takes, exchange, deadline)
+            reading = front.bodies.body(request, deadline)
+            async with reading as body:
+                asked = parse(body, _header_length(exchange, len(body)), takes)
+                if asked.images:
+                    reading.copied(sum(len(image) for image in asked.images if image is not body))
+                exchange.received()
+                with front.admission.slot:
+                    answer = await _answer(front, asked, call)
+            return _response(answer)
     except CodingError:
         raise
     except InputError as error:
@@ -48,22 +62,6 @@ async def infer(front: Front, request: Request) -> Response:
         ended = outcome_of(error.status)
         exchange.endings = [Ending(model, ended, {}) for model in exchange.models]
         raise RefusedError(f"Request timeout expired: {error}", retry_after=1.0) from error
-
-
-async def _infer(front: Front, request: Request, exchange: Exchange) -> Response:
-    with front.admission.visit():
-        model = named_model(front, request)
-        exchange.models = [model.id]
-        call = Call(model, signature(model, front.limits), exchange, front.deadline(exchange))
-        reading = front.bodies.body(request, call.deadline)
-        async with reading as body:
-            asked = parse(body, _header_length(exchange, len(body)), call.takes)
-            if asked.images:
-                reading.copied(sum(len(image) for image in asked.images if image is not body))
-            exchange.received()
-            with front.admission.slot():
-                answer = await _answer(front, asked, call)
-    return _response(answer)
 
 
 async def _answer(front: Front, asked: InferRequest, call: Call) -> InferAnswer:
@@ -124,9 +122,6 @@ def _header_length(exchange: Exchange, size: int) -> int | None:
 
 def _response(answer: InferAnswer) -> Response:
     if answer.tensor is None:
-        return Response(answer.document, media_type="application/json")
-    return Response(
-        answer.document + answer.tensor,
-        media_type="application/octet-stream",
-        headers={LENGTH: str(len(answer.document))},
-    )
+        return Encoded(answer.document, _JSON)
+    length = (_LENGTH_KEY, b"%d" % len(answer.document))
+    return Encoded(answer.document + answer.tensor, _BINARY, length)

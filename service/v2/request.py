@@ -1,9 +1,8 @@
 """A body of /v2/models/{model}/infer -> what it asks. No HTTP in here, and nothing of the model but
 its signature."""
 
-from dataclasses import dataclass
 from reprlib import repr as shortened
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -25,8 +24,7 @@ _JPEG_END = b"\xff\xd9"
 _SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """Either `pixels` (N, size, size, 3) or `images`, N encoded pictures, and how to answer.
 
     `classes`: how many labelled classes to answer with, 0 for the logits themselves; `binary`:

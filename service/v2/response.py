@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -13,8 +12,7 @@ from service.v2.request import InferRequest
 from service.v2.signature import LOGITS, Signature
 
 
-@dataclass(frozen=True, slots=True)
-class InferAnswer:
+class InferAnswer(NamedTuple):
     """`tensor` is None where the JSON holds everything."""
 
     document: bytes

@@ -22,7 +22,7 @@ from service.v2.answers import (
 from service.v2.descriptions import model_config, model_metadata, server_metadata
 from service.v2.infer import infer
 from service.v2.model_statistics import model_statistics
-from service.v2.signature import signature
+from service.v2.signature import Signatures, signature
 
 _UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "Unknown model or version"},
@@ -113,6 +113,8 @@ def _add_models(router: APIRouter, front: Front) -> None:
 
 
 def _add_inference(router: APIRouter, front: Front) -> None:
+    signatures = Signatures(front.limits)
+
     @router.post(
         f"{MODEL}/infer", response_model=InferResponse, responses=openapi.INFER_ANSWERS,
         openapi_extra=openapi.INFER | openapi.with_headers(openapi.MODEL),
@@ -123,7 +125,7 @@ def _add_inference(router: APIRouter, front: Front) -> None:
     )  # fmt: skip
     async def answer(request: Request) -> Response:
         """Logits or labelled classes for one or several images."""
-        return await infer(front, request)
+        return await infer(front, signatures, request)
 
 
 def _add_not_offered(router: APIRouter) -> None:

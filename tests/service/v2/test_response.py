@@ -1,6 +1,5 @@
 import json
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +30,7 @@ def test_logits_in_json_have_no_parameters() -> None:
 
 
 def test_logits_behind_the_json() -> None:
-    answer = render(LOGITS, replace(ASKED, binary=True, id="x"), MODEL)
+    answer = render(LOGITS, ASKED._replace(binary=True, id="x"), MODEL)
 
     document = json.loads(answer.document)
     assert document["id"] == "x"
@@ -57,7 +56,7 @@ def test_no_numbers_are_written_as_tritons_json_has_them() -> None:
 
 
 def test_classes_are_strings_of_value_index_and_label() -> None:
-    answer = render(LOGITS, replace(ASKED, classes=2), MODEL)
+    answer = render(LOGITS, ASKED._replace(classes=2), MODEL)
 
     (output,) = json.loads(answer.document)["outputs"]
     assert output == {
@@ -67,7 +66,7 @@ def test_classes_are_strings_of_value_index_and_label() -> None:
 
 
 def test_classes_behind_the_json_are_length_prefixed() -> None:
-    answer = render(LOGITS[:1], replace(ASKED, classes=1, binary=True), MODEL)
+    answer = render(LOGITS[:1], ASKED._replace(classes=1, binary=True), MODEL)
 
     assert answer.tensor == b"\x0c\x00\x00\x002.000000:1:b"
     (output,) = json.loads(answer.document)["outputs"]
