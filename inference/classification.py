@@ -35,18 +35,26 @@ def top_k(logits: NDArray[np.floating], k: int, labels: Sequence[str]) -> tuple[
         )
     if not 1 <= k <= classes:
         raise InputError(f"k is {k}, expected 1 to {classes:,}, the number of classes")
+    best, probabilities = most_likely(logits, k)
+    return tuple(map(Prediction, [labels[index] for index in best], best, probabilities))
+
+
+def most_likely(logits: NDArray[np.floating], k: int) -> tuple[list[int], list[float]]:
+    """Indices and probabilities of the k likeliest classes, as `top_k` has them, for a k that fits.
+
+    On the path of every request: numpy's methods and ufuncs, since its functions go through
+    several calls of Python each.
+    """
+    classes = len(logits)
     exact = logits.astype(np.float64)
-    if not np.isfinite(exact).all():
+    if not np.logical_and.reduce(np.isfinite(exact)):
         raise StrideError(
             f"the engine answered {np.count_nonzero(~np.isfinite(exact)):,} of {classes:,} logits "
             "that are not finite; run `stride verify` on the artifact"
         )
-    weights = np.exp(exact - exact.max())
-    probabilities = weights / weights.sum()
-    least = np.partition(exact, classes - k)[classes - k]
-    above = np.flatnonzero(exact >= least)  # k, and more where several are equal to the last
-    best = above[np.argsort(-exact[above], kind="stable")[:k]]
-    return tuple(
-        Prediction(labels[index], index, probability)
-        for index, probability in zip(best.tolist(), probabilities[best].tolist(), strict=True)
-    )
+    weights = np.exp(exact - np.maximum.reduce(exact))
+    ordered = exact.copy()
+    ordered.partition(classes - k)
+    (above,) = (exact >= ordered[classes - k]).nonzero()  # more where several equal the last
+    best = above[(-exact[above]).argsort(kind="stable")[:k]]
+    return best.tolist(), (weights[best] / np.add.reduce(weights)).tolist()

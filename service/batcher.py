@@ -119,8 +119,6 @@ class Batcher:
             return refusal
         self._queue.put(job, priority)
         self._deadlines.watch(job)
-        if self.unready:  # since a moment ago: nobody would come for it
-            self._turn_away()
         return None
 
     def withdraw(self, job: Job) -> None:
@@ -162,8 +160,8 @@ class Batcher:
         waiting = queue.waiting
         if waiting == 0 and queue.has_idle and job.images <= capacity:
             return None  # tried whatever is expected of it: only so is an expectation corrected
-        needed = self._needed(job.images, priority)
         ahead = queue.ahead_of(priority)  # what waits behind must not keep it out
+        needed = self._needed(job.images, ahead)
         if ahead + job.images > capacity:
             return Refusal(
                 "full",
@@ -181,12 +179,12 @@ class Batcher:
             retry_after=needed - left,
         )
 
-    def _needed(self, images: int, priority: Priority) -> float:
+    def _needed(self, images: int, ahead: int) -> float:
         now = time.perf_counter()
         free_in = [max(0.0, one.busy_until - now) for one in self._instances if not one.unready]
         return seconds_to_answer(
             images,
-            ahead=self._queue.ahead_of(priority),
+            ahead=ahead,
             per_call=self._policy.per_call,
             free_in=free_in or (0.0,),
             times=self._times,

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from inference.classification import DEFAULT_K, top_k
+from inference.classification import DEFAULT_K, most_likely
 from measuring.errors import StrideError
 from service.decoding import Prepared
 from service.errors import BadRequestError
@@ -75,7 +75,11 @@ async def _answer(
     spec, manifest = model.manifest.input, model.manifest
     answer = await front.ask(model, prepared.pixels[spec], question.deadline)
     started = time.perf_counter()
-    predictions = top_k(answer.logits[0], check_k(question.k, model), manifest.labels)
+    best, likely = most_likely(answer.logits[0], check_k(question.k, model))
+    predictions = [
+        {"label": manifest.labels[index], "index": index, "probability": probability}
+        for index, probability in zip(best, likely, strict=True)
+    ]
     stages = {
         "resize": prepared.resize[spec],
         "queue": answer.queue,

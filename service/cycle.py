@@ -31,7 +31,7 @@ class _Unheard(asyncio.Event):
         pass
 
 
-_UNHEARD = _Unheard()
+UNHEARD = _Unheard()
 
 
 class Cycle(RequestResponseCycle):
@@ -39,13 +39,13 @@ class Cycle(RequestResponseCycle):
     same in more steps."""
 
     def __init__(self, connection: Connection, **named: Any) -> None:
-        super().__init__(message_event=_UNHEARD, **named)
+        super().__init__(message_event=UNHEARD, **named)
         self.connection = connection
 
     def whole(self) -> bytes | None:
         """The body, where all of it has come and nobody has asked for any of it; to be called
         once, and then there is nothing to `receive`."""
-        if self.more_body or self.message_event is not _UNHEARD:
+        if self.more_body or self.message_event is not UNHEARD:
             return None
         body, self.body = self.body, bytearray()
         return bytes(body)
@@ -79,7 +79,7 @@ class Cycle(RequestResponseCycle):
         return True
 
     async def receive(self) -> ASGIReceiveEvent:
-        if self.message_event is _UNHEARD:
+        if self.message_event is UNHEARD:
             self.message_event = asyncio.Event()
             if self.body or not self.more_body:
                 self.message_event.set()

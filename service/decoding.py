@@ -88,10 +88,24 @@ class Decoder:
         deadline: float = inf,
         priority: Priority = Priority.NORMAL,
     ) -> Prepared:
-        """Raises what `inference.decode.decode` raises for bytes that are no image."""
+        """Raises what `inference.decode.decode` raises for bytes that are no image, and
+        DeadlineError when the deadline passes."""
         self._admit((data,), deadline, priority)
         wanted = tuple(dict.fromkeys(specs))
-        return await self._submit(partial(self._prepare, data, wanted), data, deadline, priority)
+        picture = self.forecast.queue(data, priority)
+        compute = partial(self._prepare, data, wanted)
+        future = self._workers.submit(partial(self._run, compute, picture, deadline), priority)
+        timer = None
+        if deadline < inf:
+            left = max(0.0, deadline - time.perf_counter())
+            timer = future.get_loop().call_later(left, _expire, future, picture)
+        try:
+            return await future
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if picture.queued:
+                self.forecast.withdraw(picture)
 
     async def prepare_many(
         self,
@@ -194,3 +208,9 @@ class Decoder:
             return partial(preprocess, decode(data, max_pixels=self._max_pixels))
         shortest = shortest_side(specs)
         return partial(resample, read_picture(data, max_pixels=self._max_pixels, shortest=shortest))
+
+
+def _expire(future: "asyncio.Future[Prepared]", picture: Picture) -> None:
+    if not future.done():
+        when = "before" if picture.queued else "while"
+        future.set_exception(DeadlineError(f"the deadline passed {when} the image was decoded"))

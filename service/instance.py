@@ -61,7 +61,9 @@ class Instance:
     def unready(self) -> str | None:
         """Why no request should be left to it now, as any thread may ask: its engine is broken, or
         hangs in a call."""
-        return self.health.reason or self._hanging()
+        if self._batch is None or self.health.reason is not None:
+            return self.health.reason
+        return self._hanging()
 
     def run(self, batch: Batch) -> None:
         """Fills in the batch's results and times: one result per slice. When a call of several

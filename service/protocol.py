@@ -14,7 +14,7 @@ import httptools
 import orjson
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from service.cycle import CYCLE, Cycle
+from service.cycle import CYCLE, UNHEARD, Cycle
 from service.patience import PatientProtocol
 
 HEAD_BYTES = 64 * 1024
@@ -181,7 +181,8 @@ class BoundedProtocol(PatientProtocol):
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.more_body = False
-            cycle.message_event.set()
+            if cycle.message_event is not UNHEARD:
+                cycle.message_event.set()
         if self._end_timer is not None:
             self._end_timer.cancel()
             self._end_timer = None
