@@ -183,7 +183,10 @@ def as_before(chosen: Chosen, known: ModelInfo | None) -> Chosen:
     if known is None or known.manifest != chosen.artifact.manifest or known.runtime not in RUNTIMES:
         return chosen
     shape = (known.instances, known.threads)
-    spec = replace(chosen.spec, runtime=known.runtime, instances=shape[0], threads=shape[1])
+    spec = replace(
+        chosen.spec, runtime=known.runtime, instances=shape[0], threads=shape[1],
+        max_batch=known.max_batch,
+    )  # fmt: skip
     return replace(chosen, spec=spec, measured={**chosen.measured, shape: known.seconds_by_batch})
 
 
