@@ -2,14 +2,17 @@
 as a whole and for an answer that is there as a whole."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, HTTPScope
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.one_write import OneWrite
 
+_LOG = logging.getLogger("uvicorn.error")
 CYCLE = "stride.cycle"
 """Where the scope of a request has its cycle."""
 
@@ -20,7 +23,12 @@ CLOSE: Header = (b"connection", b"close")
 class Connection(Protocol):
     """`on_lost` is called once, on the event loop, if the client goes away while it is set."""
 
+    transport: asyncio.Transport
+    flow: FlowControl
     on_lost: Callable[[], None] | None
+
+    def on_response_complete(self) -> None:
+        """An answer has been written."""
 
 
 class _Unheard(asyncio.Event):
@@ -38,8 +46,19 @@ class Cycle(RequestResponseCycle):
     """What an ASGI application does not know of, it can leave alone: `receive` and `send` do the
     same in more steps."""
 
-    def __init__(self, connection: Connection, **named: Any) -> None:
-        super().__init__(message_event=UNHEARD, **named)
+    def __init__(
+        self,
+        connection: Connection,
+        scope: HTTPScope,
+        *,
+        default_headers: list[Header],
+        expect_100_continue: bool,
+        keep_alive: bool,
+    ) -> None:
+        super().__init__(
+            scope, connection.transport, connection.flow, _LOG, _LOG, False, default_headers,
+            UNHEARD, expect_100_continue, keep_alive, connection.on_response_complete,
+        )  # fmt: skip
         self.connection = connection
 
     def whole(self) -> bytes | None:

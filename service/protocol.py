@@ -4,14 +4,15 @@ of clients that go away."""
 
 import asyncio
 import http
-import sys
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
 import orjson
+from uvicorn._types import ASGIVersions, HTTPScope
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from service.cycle import CYCLE, UNHEARD, Cycle
@@ -29,6 +30,8 @@ PIPELINED = 64
 BODY_PIECE = 1 << 18
 """Bytes of a body that are gathered before the application hears of them; small enough to be
 nothing beside the bodies that it holds itself."""
+_NO_HTTP = "Invalid HTTP request received. Expected HTTP/1.1."
+_ASGI: ASGIVersions = {"version": "3.0", "spec_version": "2.3"}
 
 
 class PipelineFlow(FlowControl):
@@ -65,7 +68,6 @@ class BoundedProtocol(PatientProtocol):
         self._in_body = False
         self._beyond_head = False
         self._end_timer: asyncio.TimerHandle | None = None
-        self._upgrade: tuple[bytes, int] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -87,13 +89,13 @@ class BoundedProtocol(PatientProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._beyond_head = False
-        super().data_received(data)
-        while self._upgrade is not None:
-            head, at = self._upgrade
-            self._upgrade = None
-            data = head + data[at:]
-            self.parser = httptools.HttpRequestParser(self)
-            super().data_received(data)
+        self._idle_since = inf
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            data = self._read_again(data, stopped.args[0])
+        except httptools.HttpParserError:
+            self._refuse(400, _NO_HTTP)
         if (self._beyond_head and not self._in_head) or self.transport.is_closing():
             return
         between = not self._in_body and self._idle()
@@ -105,7 +107,9 @@ class BoundedProtocol(PatientProtocol):
             self._refuse(431, f"the request line and headers are over {HEAD_BYTES} bytes")
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -136,26 +140,30 @@ class BoundedProtocol(PatientProtocol):
 
     def _begin_cycle(self) -> Cycle:
         """Raises what the parser raises for an address that is none."""
-        scope, parser = self.scope, self.parser
+        parser = self.parser
         version, url = parser.get_http_version(), httptools.parse_url(self.url)
         path = url.path.decode("ascii")
-        scope["method"] = parser.get_method().decode("ascii")
-        scope["http_version"] = version
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
+        scope: HTTPScope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": "http",
+            "method": parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "headers": self.headers,
+            "state": {},
+        }
         cycle = self.cycle = Cycle(
             self,
-            scope=scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
+            scope,
             default_headers=self.server_state.default_headers,
             expect_100_continue=self.expect_100_continue,
             keep_alive=version != "1.0" and parser.should_keep_alive(),
-            on_response=self.on_response_complete,
         )
         scope[CYCLE] = cycle  # type: ignore[literal-required]
         return cycle
@@ -204,25 +212,30 @@ class BoundedProtocol(PatientProtocol):
         else:
             self._end_timer = self.loop.call_later(REST_SECONDS, self._hang_up)
 
-    def send_400_response(self, msg: str) -> None:
-        """uvicorn calls this for bytes that are no HTTP."""
-        self._refuse(400, f"{msg} Expected HTTP/1.1.")
-
-    def _unsupported_upgrade_warning(self) -> None:
+    def _read_again(self, data: bytes, at: int) -> bytes:
         """A request to upgrade is served as the plain request that it also is, without a word.
-        The parser takes nothing more, not even its body: it is read again without that header."""
-        stopped = sys.exc_info()[1]
-        if self._to_be_read_again() and isinstance(stopped, httptools.HttpParserUpgrade):
+        The parser takes nothing more from `at` on, not even its body: it is read again without that
+        header, and returned as it then is. But CONNECT has its answer."""
+        while True:
+            if self.transport.is_closing():
+                return data
+            if not self._to_be_read_again():
+                self._hang_up_after_answer()
+                return data
             version = self.parser.get_http_version().encode()
             lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
             lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
-            self._upgrade = b"\r\n".join([*lines, b"", b""]), stopped.args[0]
-        else:  # CONNECT, which has its answer
-            self._hang_up_after_answer()
-
-    def _should_upgrade(self) -> bool:
-        """Never, though a library for WebSockets be installed."""
-        return False
+            data = b"\r\n".join([*lines, b"", b""]) + data[at:]
+            self.parser = httptools.HttpRequestParser(self)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                at = stopped.args[0]
+            except httptools.HttpParserError:
+                self._refuse(400, _NO_HTTP)
+                return data
+            else:
+                return data
 
     def _to_be_read_again(self) -> bool:
         return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
