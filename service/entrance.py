@@ -95,7 +95,7 @@ class Entrance:
                 status = response.status_code
                 await self._send(response, exchange, send)
         finally:
-            exchange.cycle = None  # it has the scope, which has this
+            exchange.cycle = exchange.task = None  # which lead back to this
             self._record(scope, exchange, status)
 
     def _find(self, scope: Scope) -> Inference | None:
