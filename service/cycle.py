@@ -64,8 +64,10 @@ class Cycle(RequestResponseCycle):
     def whole(self) -> bytes | None:
         """The body, where all of it has come and nobody has asked for any of it; to be called
         once, and then there is nothing to `receive`."""
-        if self.more_body or self.message_event is not UNHEARD:
+        if self.more_body or self.disconnected or self.message_event is not UNHEARD:
             return None
+        if self.flow.read_paused:  # or nobody would hear of a client that goes away
+            self.flow.resume_reading()
         body, self.body = self.body, bytearray()
         return bytes(body)
 
@@ -88,9 +90,11 @@ class Cycle(RequestResponseCycle):
         for name, value in (*self.default_headers, *headers):
             lines += (name, b": ", value, b"\r\n")
         head = b"".join(lines)
-        if head.count(b"\n") != 1 + len(self.default_headers) + len(headers):
+        ends = 1 + len(self.default_headers) + len(headers)
+        if head.count(b"\n") != ends or head.count(b"\r") != ends:
             raise ValueError(f"a header of the answer has a line end: {head!r}")
         self.response_started = self.response_complete = True
+        self.body = bytearray()  # of one that was refused, too
         self.transport.write(b"".join((head, b"\r\n", body)))
         if not self.keep_alive:
             self.transport.close()
@@ -105,7 +109,7 @@ class Cycle(RequestResponseCycle):
         return await super().receive()
 
     async def send(self, message: ASGISendEvent) -> None:
-        if not self.response_started:
+        if self.transport is self.connection.transport:
             bodiless = self.scope["method"] == "HEAD"
             self.transport = OneWrite(self.transport, bodiless=bodiless)  # type: ignore[assignment]
         await super().send(message)

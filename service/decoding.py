@@ -106,6 +106,7 @@ class Decoder:
                 timer.cancel()
             if picture.queued:
                 self.forecast.withdraw(picture)
+            del future  # whose error leads to this frame, which has the picture
 
     async def prepare_many(
         self,

@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 import httptools
 import orjson
-from uvicorn._types import ASGIVersions, HTTPScope
+from uvicorn._types import ASGI3Application, ASGIVersions, HTTPScope
 from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.cycle import CYCLE, UNHEARD, Cycle
 from service.patience import PatientProtocol
@@ -68,6 +69,7 @@ class BoundedProtocol(PatientProtocol):
         self._in_body = False
         self._beyond_head = False
         self._end_timer: asyncio.TimerHandle | None = None
+        self._answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -82,10 +84,13 @@ class BoundedProtocol(PatientProtocol):
         if self._end_timer is not None:
             self._end_timer.cancel()
         self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
             self.on_lost = None
+        self.cycle = self._answering = None  # type: ignore[assignment]  # it has this
 
     def data_received(self, data: bytes) -> None:
         self._beyond_head = False
@@ -110,6 +115,7 @@ class BoundedProtocol(PatientProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
+        self._idle_since = inf
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -165,8 +171,12 @@ class BoundedProtocol(PatientProtocol):
             expect_100_continue=self.expect_100_continue,
             keep_alive=version != "1.0" and parser.should_keep_alive(),
         )
-        scope[CYCLE] = cycle  # type: ignore[literal-required]
         return cycle
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        cycle.scope[CYCLE] = cycle  # type: ignore[literal-required]
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Wakes the application at the end of the body, or of a piece of it."""
@@ -227,6 +237,7 @@ class BoundedProtocol(PatientProtocol):
             lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
             data = b"\r\n".join([*lines, b"", b""]) + data[at:]
             self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as stopped:

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from service.protocol import BoundedProtocol
 from tests.service.client import png
 from tests.service.fakes import FakeEngine
 from tests.service.local_service import LocalService
-from tests.service.test_connections import ask, classify
+from tests.service.test_connections import ALIVE, ask, classify
 
 LENGTH: Header = (b"content-length", b"2")
 
@@ -35,11 +35,22 @@ class HeldClock:
         self.timers.append((self.now + seconds, partial(callback, *arguments)))
         return object()
 
+    def create_task(self, coroutine: Coroutine[Any, Any, None]) -> "NeverRun":
+        coroutine.close()
+        return NeverRun()
+
     def ring(self) -> None:
         """Go to when the only timer is due, and call it."""
         ((self.now, callback),) = self.timers
         self.timers.clear()
         callback()
+
+
+class NeverRun:
+    """A fake of a task."""
+
+    def add_done_callback(self, callback: Callable[..., None]) -> None:
+        """It never comes to that."""
 
 
 class Written:
@@ -57,6 +68,9 @@ class Written:
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def pause_reading(self) -> None:
+        """There is nothing to read."""
 
     def abort(self) -> None:
         self.closed = True
@@ -117,7 +131,18 @@ def test_pause_that_has_ended_closes_nothing(connection: BoundedProtocol, clock:
     assert len(clock.timers) == 2
 
 
-@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_connection_that_is_lost_ends_the_request_that_is_answered(
+    connection: BoundedProtocol,
+) -> None:
+    connection.data_received(classify(png()) + ALIVE)
+    first, (waiting, _) = connection._answering, connection.pipeline[0]
+    assert first is not None
+    connection.connection_lost(ConnectionResetError())
+    assert first.disconnected
+    assert not waiting.response_started
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
 def test_header_with_a_line_end_is_not_written(connection: BoundedProtocol, end: bytes) -> None:
     with pytest.raises(ValueError, match="has a line end"):
         cycle(connection).answer(200, [LENGTH, (b"x-request-id", b"a" + end + b"b: c")], b"{}")
@@ -151,16 +176,27 @@ def service() -> Iterator[LocalService]:
     running.stop()
 
 
-def test_request_leaves_nothing_for_the_collector(service: LocalService) -> None:
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        pytest.param(classify(png()), 200, id="good"),
+        pytest.param(classify(png()[:100]), 422, id="broken"),
+        pytest.param(classify(b"no picture"), 415, id="no-picture"),
+        pytest.param(classify(png(), b"X-Request-Timeout: 0.000001"), 504, id="late"),
+    ],
+)
+def test_request_leaves_nothing_for_the_collector(
+    service: LocalService, request_: bytes, status: int
+) -> None:
     """Where its parts held each other, bodies would stay until the collector comes."""
     requests = 100
     with service.connect() as connection:
-        assert ask(connection, classify(png())) == 200
+        assert ask(connection, request_) == status
         gc.collect()
         gc.disable()
         try:
             for _ in range(requests):
-                assert ask(connection, classify(png())) == 200
+                assert ask(connection, request_) == status
             assert gc.collect() < requests
         finally:
             gc.enable()

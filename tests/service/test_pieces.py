@@ -18,6 +18,7 @@ from tests.service.test_connections import (
     everything,
     statuses,
 )
+from tests.service.test_overload import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,22 @@ def test_end_of_a_body_that_was_answered_before_begins_no_head(
         connection.settimeout(0.3)
         with pytest.raises(TimeoutError):
             connection.recv(1000)
+
+
+def test_client_that_goes_away_behind_another_answer_is_noticed() -> None:
+    """While requests wait for the answers before theirs, nothing is read of their connection."""
+    engine = FakeEngine(held=True)
+    running = LocalService(engine, None)
+    try:
+        with running.connect() as connection:
+            connection.sendall(ALIVE + classify(png()))
+            assert engine.entered.acquire(timeout=10)
+            assert running.pending() == 1
+        wait_for(lambda: running.pending() == 0)
+        assert running.core.statistics()["tiny-onnx-fp32"].failure["CANCELED"] == 1
+    finally:
+        engine.let_go()
+        running.stop()
 
 
 def test_refusal_never_comes_before_an_earlier_answer(monkeypatch: pytest.MonkeyPatch) -> None:
