@@ -134,7 +134,10 @@ class Decoder:
             if isinstance(taken, InputError):
                 raise type(taken)(f"image {index + 1} of {len(images)}: {taken}") from taken
             if isinstance(taken, BaseException):
-                raise taken
+                try:
+                    raise taken
+                finally:
+                    del taken, seconds, calls  # which lead to this frame and back
             decoding, resizing = decoding + taken[1], resizing + taken[2]
             began, ended = min(began, taken[0]), max(ended, sum(taken))
         return PreparedMany(pixels, decoding, resizing, began, ended)
