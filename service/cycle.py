@@ -39,7 +39,7 @@ class _Unheard(asyncio.Event):
         pass
 
 
-UNHEARD = _Unheard()
+_UNHEARD = _Unheard()
 
 
 class Cycle(RequestResponseCycle):
@@ -57,14 +57,14 @@ class Cycle(RequestResponseCycle):
     ) -> None:
         super().__init__(
             scope, connection.transport, connection.flow, _LOG, _LOG, False, default_headers,
-            UNHEARD, expect_100_continue, keep_alive, connection.on_response_complete,
+            _UNHEARD, expect_100_continue, keep_alive, connection.on_response_complete,
         )  # fmt: skip
         self.connection = connection
 
     def whole(self) -> bytes | None:
         """The body, where all of it has come and nobody has asked for any of it; to be called
         once, and then there is nothing to `receive`."""
-        if self.more_body or self.disconnected or self.message_event is not UNHEARD:
+        if self.more_body or self.disconnected or self.message_event is not _UNHEARD:
             return None
         if self.flow.read_paused:  # or nobody would hear of a client that goes away
             self.flow.resume_reading()
@@ -102,7 +102,7 @@ class Cycle(RequestResponseCycle):
         return True
 
     async def receive(self) -> ASGIReceiveEvent:
-        if self.message_event is UNHEARD:
+        if self.message_event is _UNHEARD:
             self.message_event = asyncio.Event()
             if self.body or not self.more_body:
                 self.message_event.set()

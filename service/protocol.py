@@ -16,7 +16,7 @@ from uvicorn._types import ASGI3Application, ASGIVersions, HTTPScope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from service.cycle import CYCLE, UNHEARD, Cycle
+from service.cycle import CYCLE, Cycle
 from service.patience import PatientProtocol
 
 HEAD_BYTES = 64 * 1024
@@ -31,7 +31,6 @@ PIPELINED = 64
 BODY_PIECE = 1 << 18
 """Bytes of a body that are gathered before the application hears of them; small enough to be
 nothing beside the bodies that it holds itself."""
-_NO_HTTP = "Invalid HTTP request received. Expected HTTP/1.1."
 _ASGI: ASGIVersions = {"version": "3.0", "spec_version": "2.3"}
 
 
@@ -95,12 +94,8 @@ class BoundedProtocol(PatientProtocol):
     def data_received(self, data: bytes) -> None:
         self._beyond_head = False
         self._idle_since = inf
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stopped:
-            data = self._read_again(data, stopped.args[0])
-        except httptools.HttpParserError:
-            self._refuse(400, _NO_HTTP)
+        while (at := self._feed(data)) is not None and not self.transport.is_closing():
+            data = self._without_upgrade() + data[at:]
         if (self._beyond_head and not self._in_head) or self.transport.is_closing():
             return
         between = not self._in_body and self._idle()
@@ -133,7 +128,8 @@ class BoundedProtocol(PatientProtocol):
             self._end_head()
         if self.transport.is_closing() or self._to_be_read_again():
             return
-        before, cycle = self.cycle, self._begin_cycle()
+        before, cycle = self.cycle, self._new_cycle()
+        self.cycle = cycle
         self._in_body = True
         self._head_bytes = 0
         if before is None or before.response_complete:
@@ -144,7 +140,7 @@ class BoundedProtocol(PatientProtocol):
         if len(self.pipeline) > PIPELINED:
             self._hang_up()
 
-    def _begin_cycle(self) -> Cycle:
+    def _new_cycle(self) -> Cycle:
         """Raises what the parser raises for an address that is none."""
         parser = self.parser
         version, url = parser.get_http_version(), httptools.parse_url(self.url)
@@ -164,14 +160,13 @@ class BoundedProtocol(PatientProtocol):
             "headers": self.headers,
             "state": {},
         }
-        cycle = self.cycle = Cycle(
+        return Cycle(
             self,
             scope,
             default_headers=self.server_state.default_headers,
             expect_100_continue=self.expect_100_continue,
             keep_alive=version != "1.0" and parser.should_keep_alive(),
         )
-        return cycle
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
@@ -199,8 +194,7 @@ class BoundedProtocol(PatientProtocol):
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.more_body = False
-            if cycle.message_event is not UNHEARD:
-                cycle.message_event.set()
+            cycle.message_event.set()
         if self._end_timer is not None:
             self._end_timer.cancel()
             self._end_timer = None
@@ -222,31 +216,28 @@ class BoundedProtocol(PatientProtocol):
         else:
             self._end_timer = self.loop.call_later(REST_SECONDS, self._hang_up)
 
-    def _read_again(self, data: bytes, at: int) -> bytes:
-        """A request to upgrade is served as the plain request that it also is, without a word.
-        The parser takes nothing more from `at` on, not even its body: it is read again without that
-        header, and returned as it then is. But CONNECT has its answer."""
-        while True:
-            if self.transport.is_closing():
-                return data
-            if not self._to_be_read_again():
-                self._hang_up_after_answer()
-                return data
-            version = self.parser.get_http_version().encode()
-            lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
-            lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
-            data = b"\r\n".join([*lines, b"", b""]) + data[at:]
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as stopped:
-                at = stopped.args[0]
-            except httptools.HttpParserError:
-                self._refuse(400, _NO_HTTP)
-                return data
-            else:
-                return data
+    def _feed(self, data: bytes) -> int | None:
+        """Where the parser has stopped for good, at a request to upgrade; None where it goes on."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            if self._to_be_read_again():
+                at: int = stopped.args[0]
+                return at
+            self._hang_up_after_answer()  # CONNECT has its answer
+        except httptools.HttpParserError:
+            self._refuse(400, "Invalid HTTP request received. Expected HTTP/1.1.")
+        return None
+
+    def _without_upgrade(self) -> bytes:
+        """The head at which the parser stopped, for a new one. A request to upgrade is served as
+        the plain request that it also is, without a word."""
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        return b"\r\n".join([*lines, b"", b""])
 
     def _to_be_read_again(self) -> bool:
         return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
