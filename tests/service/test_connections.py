@@ -228,6 +228,15 @@ def test_many_upgrades_at_once_are_answered_in_order(service: LocalService) -> N
         assert statuses(everything(connection)) == [200] * 21
 
 
+def test_last_request_is_answered_though_more_follows_it(service: LocalService) -> None:
+    """Also where the parser is a new one, after an upgrade."""
+    last = classify(png(), b"Connection: close") + ALIVE
+    for before in (classify(png()), classify(png(), *UPGRADE)):
+        with service.connect() as connection:
+            connection.sendall(before + last)
+            assert statuses(everything(connection)) == [200, 200]
+
+
 def test_connect_is_refused(service: LocalService) -> None:
     with service.connect() as connection:
         connection.sendall(b"CONNECT /v1/classify HTTP/1.1\r\nHost: x\r\n\r\n" + ALIVE)

@@ -21,6 +21,13 @@ from tests.service.test_connections import ALIVE, ask, classify
 LENGTH: Header = (b"content-length", b"2")
 
 
+class Timer:
+    """A fake that stays in the clock's list when it is cancelled."""
+
+    def cancel(self) -> None:
+        """It may ring all the same."""
+
+
 class HeldClock:
     """A fake of a loop, whose time is set and whose timers are called by hand."""
 
@@ -33,7 +40,7 @@ class HeldClock:
 
     def call_later(self, seconds: float, callback: Callable[..., None], *arguments: Any) -> object:
         self.timers.append((self.now + seconds, partial(callback, *arguments)))
-        return object()
+        return Timer()
 
     def create_task(self, coroutine: Coroutine[Any, Any, None]) -> "NeverRun":
         coroutine.close()
@@ -140,6 +147,29 @@ def test_connection_that_is_lost_ends_the_request_that_is_answered(
     connection.connection_lost(ConnectionResetError())
     assert first.disconnected
     assert not waiting.response_started
+
+
+def test_pause_does_not_go_on_during_the_request_after_it(
+    connection: BoundedProtocol, clock: HeldClock
+) -> None:
+    """The end of a body that was answered before, and the next request with it."""
+    early = classify(bytes(10))
+    connection.data_received(early[:-5])
+    assert cast(Cycle, connection.cycle).answer(413, [LENGTH], b"{}")
+    clock.timers.clear()
+    connection.data_received(early[-5:] + classify(png()))
+    assert not connection.cycle.response_complete
+    clock.ring()
+    assert clock.now == 75.0
+    assert not connection.transport.is_closing()
+    assert clock.timers == []
+
+
+def test_body_that_was_refused_is_not_kept(connection: BoundedProtocol) -> None:
+    connection.data_received(classify(bytes(1000)))
+    assert connection.cycle.body
+    assert cast(Cycle, connection.cycle).answer(413, [LENGTH], b"{}")
+    assert not connection.cycle.body
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
