@@ -45,6 +45,7 @@ async def test_batcher_with_two_instances_keeps_both_busy(make_batcher: MakeBatc
     jobs = [put(batcher, value) for value in (1, 2)]
     for engine in engines:
         await engine.running()
+    for engine in engines:
         engine.release()
 
     assert [await answer(job) for job in jobs] == [[1], [2]]
